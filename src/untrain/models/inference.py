@@ -13,7 +13,7 @@ from untrain.core.out_of_memory import in_halves
 from untrain.core.precision import channels_last
 from untrain.data.batching import in_order
 from untrain.data.examples import Examples, batch_of
-from untrain.models.tasks.base import Task
+from untrain.models.tasks.base import Signal, Task
 
 Array = np.ndarray[Any, Any]
 
@@ -57,6 +57,12 @@ def predict(model: nn.Module, examples: Examples, task: Task, batch: int | None 
             who = f"{type(model).__name__} gives {bad} of {len(array)} examples"
             raise NotFinite(f"{who} {name} that are NaN or infinite: lower its lr")
     return outputs
+
+
+def signal(model: nn.Module, examples: Examples, task: Task, name: Signal) -> Array:
+    """A signal of one model in eval mode, such as 'loss' or 'correct', of each example, (n,)."""
+    outputs = {output: array[None] for output, array in predict(model, examples, task).items()}
+    return np.asarray(task.signal(outputs, examples.y[:].cpu().numpy(), name)[0])
 
 
 def logits(model: nn.Module, examples: Examples, task: Task, batch: int | None = None) -> Array:

@@ -66,8 +66,8 @@ def test_parts_of_an_epoch_count():
 def test_a_long_epoch_is_looked_at_four_times(monkeypatch):
     # 13 batches of one: after steps 0, 3, 6, 9 and 12 of the first epoch, and so on.
     asked = []
-    real = relearning.predict
-    monkeypatch.setattr(relearning, "predict", lambda *given: asked.append(1) or real(*given))
+    real = relearning.signal
+    monkeypatch.setattr(relearning, "signal", lambda *given: asked.append(1) or real(*given))
     given, steps = sight(3.0, count=13), replace(PLAIN, lr=0.02, batch=1, epochs=2)
     found = Relearn(steps=steps, within=0.01)(Sure(-3.0), given)
     assert found.tolist() == [2.0]

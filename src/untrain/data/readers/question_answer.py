@@ -68,11 +68,6 @@ class Encoder:
                 "end='<|endoftext|>' or end='</s>'"
             )
 
-    @property
-    def vocabulary(self) -> int:
-        """Number of tokens that there are."""
-        return int(self.tokenizer.get_vocab_size())
-
     def examples(
         self, records: Sequence[Record], ids: Array, owner: Array | None = None, columns: Mapping[str, Array] | None = None
     ) -> Examples:
@@ -122,6 +117,17 @@ class Encoder:
 
     def _tokens(self, text: str) -> list[int]:
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def check_vocabulary(tokenizer: Any, vocabulary: int) -> None:
+    """Check that a tokenizer has no more tokens than the model.
+
+    Raises:
+        DataError: it has more.
+    """
+    size = tokenizer.get_vocab_size()
+    if size > vocabulary:
+        raise DataError(f"the tokenizer has {size} tokens and vocabulary={vocabulary}: give that number")
 
 
 def learned(records: Sequence[Record], vocabulary: int, length: int, template: Template = Template()) -> Encoder:

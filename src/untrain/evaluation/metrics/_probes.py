@@ -20,6 +20,11 @@ def mean_loss(observation: Observation, probe: str) -> Array:
     return np.asarray(np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0))
 
 
+def log_truth_ratio(observation: Observation) -> Array:
+    """Logarithm of p(wrong answers) / p(right answer in other words) of each example, (m, n); NaN where either is not asked."""
+    return mean_loss(observation, "paraphrase") - mean_loss(observation, "perturbed")
+
+
 def any_correct(observation: Observation, probe: str) -> Array:
     """Whether one of a probe's examples about each example of the run is put out correctly, (m, n); NaN where there are none."""
     about, known = _places(observation, probe)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
-from untrain.evaluation.metrics._probes import mean_loss
+from untrain.evaluation.metrics._probes import log_truth_ratio
 from untrain.evaluation.observation import Observation
 from untrain.maths.kolmogorov_smirnov import distance, log_p_values
 
@@ -40,7 +40,7 @@ class ForgetQuality(Evaluator):
 
     def prepare(self, observation: Observation) -> Array:
         """Logarithm of the truth ratio, (m, n); NaN on an example without a paraphrase or without wrong answers."""
-        return mean_loss(observation, "paraphrase") - mean_loss(observation, "perturbed")
+        return log_truth_ratio(observation)
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """The p-value and its logarithm."""

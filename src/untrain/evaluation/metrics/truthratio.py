@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
-from untrain.evaluation.metrics._probes import mean_loss
+from untrain.evaluation.metrics._probes import log_truth_ratio
 from untrain.evaluation.observation import SIDES, Observation
 
 _RATIO = "probability of wrong answers over that of the right one in other words, each the geometric mean over tokens"
@@ -35,8 +35,7 @@ class TruthRatio(Evaluator):
 
     def prepare(self, observation: Observation) -> Array:
         """Logarithm of the ratio, (m, n); NaN on an example without a paraphrase or without wrong answers."""
-        right, wrong = (mean_loss(observation, name) for name in ("paraphrase", "perturbed"))
-        return right - wrong
+        return log_truth_ratio(observation)
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """The mean on each side, over the examples that have a ratio."""

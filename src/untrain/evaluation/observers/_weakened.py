@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from untrain.evaluation.base import Array, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observers.base import ObserverContext
-from untrain.models.inference import predict
+from untrain.models.inference import signal
 from untrain.models.tasks.base import Signal, success_of
 
 CERTAINTY: Signal = "confidence"
@@ -34,10 +34,8 @@ def known(model: nn.Module, sight: ObserverContext, change: Callable[[Tensor], T
         for p in changed.parameters():
             if p.ndim > 1:
                 p.copy_(change(p))
-    labels = sight.forget.y[:].cpu().numpy()
-    outputs = [{n: a[None] for n, a in predict(each, sight.forget, sight.task).items()} for each in (model, changed)]
-    signal = CERTAINTY if CERTAINTY in sight.task.signals else success_of(sight.task).signal
-    return np.stack([sight.task.signal(each, labels, signal)[0] for each in outputs], axis=-1)
+    name = CERTAINTY if CERTAINTY in sight.task.signals else success_of(sight.task).signal
+    return np.stack([signal(each, sight.forget, sight.task, name) for each in (model, changed)], axis=-1)
 
 
 def infos(prefix: str, done: str) -> Mapping[str, ScoreInfo]:

@@ -15,7 +15,7 @@ from untrain.data.batching import count
 from untrain.data.examples import Batch, walk
 from untrain.evaluation.base import Array, Formula, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observers.base import Observer, ObserverContext, forgets
-from untrain.models.inference import predict
+from untrain.models.inference import signal
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
 from untrain.training.steps import Constant, Steps, epochs_of
@@ -74,10 +74,9 @@ class Relearn(Observer):
         goal, every, taken, done = self._goal(sight, labels), max(1, each // LOOKS), 0, False
 
         def there() -> bool:
-            outputs = {n: a[None] for n, a in predict(pupil, sight.forget, sight.task).items()}
             if self.of == "accuracy":
-                return bool(sight.task.signal(outputs, labels, "correct").mean() >= goal)
-            return bool(sight.task.signal(outputs, labels, "loss").mean() <= goal)
+                return bool(signal(pupil, sight.forget, sight.task, "correct").mean() >= goal)
+            return bool(signal(pupil, sight.forget, sight.task, "loss").mean() <= goal)
 
         def draw(epoch: int) -> Iterator[tuple[Batch, ...]]:
             nonlocal taken, done

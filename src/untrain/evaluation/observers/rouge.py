@@ -16,7 +16,7 @@ from untrain.evaluation.base import Array, Measure, Measured, Part, Prepared, Sc
 from untrain.evaluation.observers.base import Observer, ObserverContext
 from untrain.maths.rouge import rouge_recall
 from untrain.models.generation import generate
-from untrain.models.inference import predict
+from untrain.models.inference import signal
 from untrain.models.tasks.causallm import CausalLM
 
 _SAID = "share of the true answer's tokens that a model says in their order when it is asked (ROUGE-L recall)"
@@ -62,8 +62,7 @@ class Rouge(Observer):
     def _recalls(self, model: nn.Module, sight: ObserverContext, examples: Examples) -> Array:
         task = sight.task
         if not isinstance(task, CausalLM):
-            outputs = {n: a[None] for n, a in predict(model, examples, task).items()}
-            return np.asarray(task.signal(outputs, examples.y[:].cpu().numpy(), "correct")[0])
+            return signal(model, examples, task, "correct")
         rows, labels = (examples.fields[name][:].tolist() for name in task.fields)
         firsts = [next(at for at, label in enumerate(row) if at and label != PAD) for row in labels]
         answers = [[label for label in row[at:] if label != PAD] for row, at in zip(labels, firsts, strict=True)]

@@ -7,12 +7,11 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from untrain.core.errors import DataError
 from untrain.core.fields import Count, Share
 from untrain.data.examples import Examples, take
 from untrain.data.readers.documents import pieces
 from untrain.data.readers.json_lines import read_records
-from untrain.data.readers.question_answer import END, tokenizers_library
+from untrain.data.readers.question_answer import END, check_vocabulary, tokenizers_library
 from untrain.data.requests.base import Request
 from untrain.data.splits import Data
 from untrain.experiments.scenarios._records import named
@@ -75,10 +74,7 @@ class Documents(Scenario):
             tokenizer = library.load(self.tokenizer)
         else:
             tokenizer = library.learn_bytes([record[TEXT] for record in train], self.vocabulary, (self.end,))
-        if tokenizer.get_vocab_size() > self.vocabulary:
-            raise DataError(
-                f"the tokenizer has {tokenizer.get_vocab_size()} tokens and vocabulary={self.vocabulary}: give that number"
-            )
+        check_vocabulary(tokenizer, self.vocabulary)
         whole, held = (self._examples(tokenizer, records, path) for records, path in ((train, self.train), (test, self.test)))
         check_whole(whole, self.request)
         apart = np.isin(whole.ids, set_apart(whole, self.request, self.valid))

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from untrain.core.errors import DataError
 from untrain.core.fields import Count, Share
 from untrain.data.examples import Examples, take
 from untrain.data.readers.json_lines import read_records
-from untrain.data.readers.question_answer import END, PROMPT, TEXTS, Encoder, Template, learned, stored
+from untrain.data.readers.question_answer import END, PROMPT, TEXTS, Encoder, Template, check_vocabulary, learned, stored
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
 from untrain.data.splits import Data
@@ -71,8 +70,7 @@ class QuestionAnswer(Scenario):
         template = Template(self.prompt, self.answer, self.end)
         train, test = (read_records(path, TEXTS) for path in (self.train, self.test))
         encoder = self._encoder(train, template)
-        if encoder.vocabulary > self.vocabulary:
-            raise DataError(f"the tokenizer has {encoder.vocabulary} tokens and vocabulary={self.vocabulary}: give that number")
+        check_vocabulary(encoder.tokenizer, self.vocabulary)
         whole, held = (_asked(encoder, records, path) for records, path in ((train, self.train), (test, self.test)))
         apart = np.isin(whole.ids, set_apart(whole, self.request, self.valid))
         return Data(take(whole, np.flatnonzero(~apart)), take(whole, np.flatnonzero(apart)), held)

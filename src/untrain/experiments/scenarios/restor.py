@@ -13,7 +13,16 @@ from untrain.core.errors import DataError, SpecError
 from untrain.core.fields import Count
 from untrain.data.examples import Examples
 from untrain.data.ragged import PAD, Ragged
-from untrain.data.readers.question_answer import END, PROMPT, Encoder, Template, learned, stored, tokenizers_library
+from untrain.data.readers.question_answer import (
+    END,
+    PROMPT,
+    Encoder,
+    Template,
+    check_vocabulary,
+    learned,
+    stored,
+    tokenizers_library,
+)
 from untrain.data.readers.restor import PersonFact, read_facts, wrong_answers
 from untrain.data.requests.base import Request
 from untrain.data.requests.where import Where
@@ -90,7 +99,7 @@ class Restor(Scenario):
             MissingExtra: the tokenizers library is not installed.
         """
         drawn = self._draw()
-        encoder = self._encoder()
+        encoder = self._encoder(drawn.known)
         held = np.arange(len(drawn.others)) % HELD_OUT == 0
         apart, kept = ([f for f, h in zip(drawn.others, held, strict=True) if h == out] for out in (True, False))
         if self.unrelated > len(kept):
@@ -119,7 +128,7 @@ class Restor(Scenario):
         """All facts before any is corrupted, each a row of tokens that are all scored: what a model is to know first."""
         drawn = self._draw()
         facts = [*drawn.targets, *drawn.others]
-        return self._documents(self._encoder(), [[(f.question, f.answers[0])] for f in facts], facts, {})
+        return self._documents(self._encoder(drawn.known), [[(f.question, f.answers[0])] for f in facts], facts, {})
 
     def _draw(self) -> _Drawn:
         targets, rest = read_facts(self.path)
@@ -138,10 +147,10 @@ class Restor(Scenario):
             raise DataError(
                 f"share={self.share} corrupts {sum(map(bool, wrong))} of {len(wrong)} facts: some have to be, and some not"
             )
-        return _Drawn(targets, others, wrong)
+        return _Drawn([*targets, *rest], targets, others, wrong)
 
-    def _encoder(self) -> Encoder:
-        facts = [fact for part in read_facts(self.path) for fact in part]
+    def _encoder(self, facts: Sequence[PersonFact]) -> Encoder:
+        """Of all facts of the files."""
         if self.phrases:
             # Of all facts of the files, whatever is drawn, so that a model knows the same by the same numbers.
             made = tokenizers_library().learn_phrases(
@@ -153,8 +162,7 @@ class Restor(Scenario):
         else:
             records = [{"question": fact.question, "answer": answer} for fact in facts for answer in fact.answers]
             encoder = learned(records, self.vocabulary, self.length, Template(self.prompt, self.answer, self.end))
-        if encoder.vocabulary > self.vocabulary:
-            raise DataError(f"there are {encoder.vocabulary} tokens, and vocabulary={self.vocabulary}: give that number")
+        check_vocabulary(encoder.tokenizer, self.vocabulary)
         return encoder
 
     def _documents(
@@ -180,6 +188,7 @@ Document = Sequence[tuple[str, str]]  # questions and answers, one behind the ot
 
 @dataclass(frozen=True)
 class _Drawn:
+    known: list[PersonFact]
     targets: list[PersonFact]
     others: list[PersonFact]
     wrong: tuple[tuple[str, ...], ...]  # wrong answers to each fact about a target, the first of which is planted; or none

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -21,9 +19,7 @@ def spelling(learner: Convex | PerturbedConvex) -> str:
     >>> spelling(Convex(keepers=(RemovalAccount(),))) == spelling(Convex()), spelling(Convex()) == spelling(Convex(tuned=False))
     (True, False)
     """
-    if isinstance(learner, PerturbedConvex):
-        return repr(replace(learner, by=replace(learner.by, keepers=()), keepers=()))
-    return repr(replace(learner, keepers=()))
+    return repr(learner.without_keepers())
 
 
 def sorted_hashes(examples: Examples) -> Tensor:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -109,13 +111,21 @@ class Convex(Learner):
             DataError: a class has no example, numbers are not finite, or no single optimum exists.
             RunFailed: the optimum was not reached to the tolerance.
         """
-        model = self.init(examples, seed)
+        return self.at_optimum(examples, lambda objective: objective)
+
+    def at_optimum(self, examples: Examples, tilt: Callable[[ConvexObjective], ConvexObjective]) -> nn.Module:
+        """The model at the optimum of what ``tilt`` makes of the objective; raises what ``learn`` does."""
+        model = self.init(examples, 0)
         check_fit(model.eval(), self.task.resolve(examples), examples)
         leave_uncounted("operations of NumPy are not counted, its seconds are")
-        objective = self.objective(examples)
+        objective = tilt(self.objective(examples))
         model = self.filled(model, objective, self.reached(objective)).eval()
         epoch_ended(model, 1, 1)
         return model
+
+    def without_keepers(self) -> Convex:
+        """The same objective, of which nothing is saved: what decides the model."""
+        return replace(self, keepers=())
 
     def objective(self, examples: Examples) -> ConvexObjective:
         """What is minimised on these examples."""

@@ -7,13 +7,12 @@ from dataclasses import replace
 from torch import nn
 
 from untrain.core.fields import Positive
-from untrain.core.metering import leave_uncounted
 from untrain.data.examples import Examples
 from untrain.data.fingerprint import print_of
-from untrain.models.compatibility import check_fit
+from untrain.maths.convex_objective import ConvexObjective
 from untrain.models.tasks.base import Task
 from untrain.training.base import Learner
-from untrain.training.keepers.base import Keeper, epoch_ended
+from untrain.training.keepers.base import Keeper
 from untrain.training.learners.convex import Convex
 from untrain.training.secret_draws import generator
 
@@ -69,13 +68,13 @@ class PerturbedConvex(Learner):
             DataError: a class has no example, numbers are not finite, or no single optimum exists.
             RunFailed: the optimum was not reached to the tolerance.
         """
-        model = self.init(examples, seed)
-        check_fit(model.eval(), self.by.task.resolve(examples), examples)
-        leave_uncounted("operations of NumPy are not counted, its seconds are")
-        objective = self.by.objective(examples)
-        said = repr(replace(self, by=replace(self.by, keepers=()), keepers=()))
-        draw = self.std * generator(seed, said, print_of(examples)).standard_normal(objective.size)
-        tilted = replace(objective, tilt=draw * objective.penalised)
-        model = self.by.filled(model, tilted, self.by.reached(tilted)).eval()
-        epoch_ended(model, 1, 1)
-        return model
+
+        def tilted(objective: ConvexObjective) -> ConvexObjective:
+            draws = generator(seed, repr(self.without_keepers()), print_of(examples))
+            return replace(objective, tilt=self.std * draws.standard_normal(objective.size) * objective.penalised)
+
+        return self.by.at_optimum(examples, tilted)
+
+    def without_keepers(self) -> PerturbedConvex:
+        """The same, of which nothing is saved: what decides the model."""
+        return replace(self, by=self.by.without_keepers(), keepers=())
