@@ -226,7 +226,7 @@ def change_of(model: nn.Module, problem: Problem) -> ConvexChange:
     if not isinstance(learner, Convex):
         raise ModelError("the objective is not known: the model has to be made by Convex()")
     learner.check_loss(problem.rest)
-    after = learner.objective_of(_rows(learner, problem.rest, problem.task), problem.rest)
+    after = learner.objective_of(finite_rows(problem.rest, problem.task, learner.bias != "none"), problem.rest)
     weights = weights_for(learner, model, after)
     gone, other = losses_of(learner, problem.forget, problem.task), problem.replacement
     come = None if other is None or not len(other) else losses_of(learner, other, problem.task)
@@ -249,12 +249,17 @@ def losses_of(learner: Convex, examples: Examples, task: Task) -> ConvexObjectiv
     Raises:
         NotFinite: inputs hold NaN or infinite numbers.
     """
-    whole = learner.objective_of(_rows(learner, examples, task), examples)
+    whole = learner.objective_of(finite_rows(examples, task, learner.bias != "none"), examples)
     return replace(whole, l2=0.0, l1=0.0, mean=False)
 
 
-def _rows(learner: Convex, examples: Examples, task: Task) -> DesignMatrix:
+def finite_rows(examples: Examples, task: Task, intercept: bool = True) -> DesignMatrix:
+    """The rows of some examples.
+
+    Raises:
+        NotFinite: inputs hold NaN or infinite numbers.
+    """
     try:
-        return rows_of(examples, task, learner.bias != "none")
+        return rows_of(examples, task, intercept)
     except DataError as error:  # of numbers that are not finite
         raise NotFinite(str(error)) from None

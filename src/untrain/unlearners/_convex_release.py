@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from untrain.core.errors import ModelError, RequestError
 from untrain.data.fingerprint import array_digest, row_hashes
 from untrain.maths.convex_objective import ConvexObjective
+from untrain.training.convex_change import finite_rows
 from untrain.training.keepers.hessianfactor import KeptFactor
 from untrain.training.keepers.removalaccount import KeptAccount
 from untrain.training.keepers.trained_on import sorted_hashes, spelling
@@ -92,12 +93,14 @@ def new_hashes(problem: Problem, gone: Tensor, rows: Tensor) -> Tensor:
 
     Raises:
         RequestError: one of them was removed before, is named twice, or was not trained on.
+        NotFinite: one was not trained on since its inputs hold NaN or infinite numbers.
     """
     hashes = row_hashes(problem.forget)
     of, counts = np.unique(np.concatenate([gone.numpy(), hashes]), return_counts=True)
     trained, times = np.unique(rows.numpy(), return_counts=True)
     known = np.isin(hashes, trained)
     if not known.all():
+        finite_rows(problem.forget, problem.task)
         raise RequestError(
             f"the example with the id {problem.forget.ids[~known].tolist()[0]!r} is none that the model was trained on"
         )
