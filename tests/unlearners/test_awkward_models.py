@@ -234,6 +234,7 @@ NEEDS = {
     r"has no parameters: there is nothing that could forget": [(("no parameters",), ())],
     r"elements of 'gain' share their memory .*: give it memory of its own": [(("memory shared within",), ("Retrain",))],
     r"no weight that may move has a gradient on the retain set: take": [(("zeros",), ("Potion",))],
+    r"the function failed: RuntimeError: .*; call it by hand": [(("cut",), ("LoaderMethod",))],
     r"no weight would be dampened: .*; lower select=": [(("all but one bias frozen",), ("SSD",))],
     r"moved no parameter: .*; raise its lr, or widen its mask": [
         (("zeros",), ("SSD", "JiT", "MUMis", "ReferenceJiT", "ReinitCycles", "ProjectedGradient")),

@@ -35,6 +35,7 @@ REASONS = {
         ("causal", name): "needs classes, which CausalLM does not give"
         for name in ("DatamodelDirect", "DatamodelMatch", "OracleMatch")
     },
+    **{(kind, "LoaderMethod"): "the function failed: " for kind in KINDS},  # texts take a mask too, and its default gives none
     ("causal", "RandomLabel"): "needs random_targets, which CausalLM does not give",
     ("causal", "SalUn"): "needs random_targets, which CausalLM does not give",
     ("causal", "FisherNoise"): "needs fisher, which CausalLM does not give",
