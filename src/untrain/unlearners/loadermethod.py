@@ -34,17 +34,15 @@ WHOLE = {"val": "valid", "net": "model"}
 def ascend(model: nn.Module, forget_loader: DataLoader[tuple[Tensor, Tensor]], lr: float = 0.01) -> None:
     """One epoch of gradient steps up the loss on the forget set, written as repositories of papers write them."""
     model.train()
-    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
     for x, y in forget_loader:
-        optimizer.zero_grad()
+        model.zero_grad()
         outputs = model(x)
-        loss = (
-            nn.functional.mse_loss(outputs.reshape(y.shape), y)
-            if y.is_floating_point()
-            else nn.functional.cross_entropy(outputs, y)
-        )
-        (-loss).backward()
-        optimizer.step()
+        loss = nn.functional.mse_loss if y.is_floating_point() else nn.functional.cross_entropy
+        loss(outputs.reshape(y.shape) if y.is_floating_point() else outputs, y).backward()
+        with torch.no_grad():
+            for p in model.parameters():
+                if p.grad is not None:
+                    p += lr * p.grad
 
 
 class LoaderMethod(Unlearner):
