@@ -29,6 +29,9 @@ def test_of_adult_the_numbers_are_those_of_the_specification(script):
     assert of["Newton()"]["gradient"] == pytest.approx(240, abs=0.5)
     assert of["Newton()"]["distance"] == pytest.approx(0.53, abs=5e-3)
     assert of["Newton(hessian='original')"]["gradient"] == pytest.approx(1825, abs=0.5)
+    # The distances of the specification are those of the weights that stay; the others are 0 after retraining.
+    stay = [of[method]["distance_stay"] for method in ("Nothing()", "Newton()", "Newton(hessian='original')")]
+    assert stay == pytest.approx([2.37, 0.53, 7.83], abs=6e-3)
     assert abs(of["Newton()"]["accuracy"] - of["Retrain()"]["accuracy"]) < 0.001
 
 
