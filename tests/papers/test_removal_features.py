@@ -35,6 +35,18 @@ def test_of_adult_the_numbers_are_those_of_the_specification(script):
     assert abs(of["Newton()"]["accuracy"] - of["Retrain()"]["accuracy"]) < 0.001
 
 
+def test_of_drebin_fine_tuning_leaves_the_gradient_as_it_is_and_the_penalty_of_the_source_raises_it(script):
+    """D13: of ten of any of its URLs, in the mean over draws."""
+    page = importlib.import_module("papers.removal.features_page")
+    rows = json.loads((page.FOLDER / "features.json").read_text())["sets"]["Drebin, any of its URLs"]["results"]
+    names = ("Nothing()", "Finetune, penalty by the batch", "Finetune, whole penalty")
+    before, scaled, whole = (
+        np.mean([row["gradient"] for row in rows if (row["count"], row["method"]) == (10, name)]) for name in names
+    )
+    assert scaled == pytest.approx(before, rel=0.005)
+    assert whole > 1.3 * before
+
+
 def test_a_feature_that_tells_goes_and_rows_stay_sparse(script):
     draw = np.random.default_rng(0)
     y = np.where(draw.random(300) < 0.5, -1, 1)

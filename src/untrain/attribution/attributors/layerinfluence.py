@@ -133,7 +133,9 @@ class _Network:
 
     def factors(self, train: Examples) -> tuple[Matrices, Matrices]:
         """Of each layer means of ``sum a a^T`` over places, (d, d), and of ``sum_k s_k s_k^T`` of one place, (o, o)."""
-        inputs, slopes, device, n = {}, {}, next(self.model.parameters()).device, len(train)
+        inputs: Matrices = {}
+        slopes: Matrices = {}
+        device, n = next(self.model.parameters()).device, len(train)
         for at in in_order(n, BATCH):
             batch = batch_of(train, at, device)
             recorder = Recorder(self.model, self.task, batch, self.layers)
@@ -149,7 +151,8 @@ class _Network:
 def _root(second: Tensor) -> Tensor:
     """F with ``F F^T`` the second derivatives of each loss, (b, c, c); where they are negative it is 0."""
     values, vectors = torch.linalg.eigh(second)
-    return vectors * values.clamp(min=0).sqrt()[:, None]
+    root: Tensor = vectors * values.clamp(min=0).sqrt()[:, None]
+    return root
 
 
 class _Solver:
