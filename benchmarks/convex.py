@@ -77,8 +77,9 @@ def main(quick: bool) -> list[Row]:
 
 
 def spent(work: Callable[[], Any], repeats: int) -> list[float]:
-    """CPU seconds of each of some calls, after one that is not counted."""
-    work()
+    """CPU seconds of each of some calls, after one that is not counted; of a single one without."""
+    if repeats > 1:
+        work()
     found = []
     for _ in range(repeats):
         began = time.process_time()
@@ -106,16 +107,17 @@ def deletions(rows: int, columns: int = COLUMNS, repeats: int = REPEATS) -> dict
         here = after.at(weights)
         return weights - PositiveFactor.of(after.hessian(weights)).solve(here.slope)
 
-    many = np.arange(1000)
+    many, optima = np.arange(1000), list[Any]()
+    repeats = 1 if rows > 100_000 else repeats
     found = {
-        "retraining": spent(lambda: optimum(after), 1 if rows > 100_000 else repeats),
+        "retraining": spent(lambda: optima.append(optimum(after).weights), repeats),
         "Newton step": spent(newton, repeats),
-        "kept factor, Newton step": spent(lambda: weights_after(removed(kept["corrected"], gone)), repeats),
-        "kept factor, jackknife": spent(lambda: weights_after(removed(kept["original"], gone)), repeats),
+        "kept factor, Newton step": spent(lambda: weights_after(removed(kept["corrected"], gone)), REPEATS),
+        "kept factor, jackknife": spent(lambda: weights_after(removed(kept["original"], gone)), REPEATS),
         "factor, once": spent(lambda: removal_state(whole, weights), repeats),
         "each of 1,000 rows left out": [s / 1000 for s in spent(lambda: list(leave_one_out(whole, weights, many)), repeats)],
     }
-    aim = optimum(after).weights
+    aim = optima[-1]
     for name, made in (("Newton step", newton()), ("kept", weights_after(removed(kept["corrected"], gone)))):
         if np.linalg.norm(made - aim) > 0.01 * np.linalg.norm(weights - aim):
             raise SystemExit(f"{name} is no removal")
@@ -130,8 +132,8 @@ def table(found: Mapping[int, Mapping[str, list[float]]], swing: Row) -> str:
         f"`python benchmarks/convex.py --deletions --out FILE`, {platform.machine()} {platform.system()}, CPU seconds, one thread "
         f"on cores with others; the same matrix product took up to {swing['max']:.2f} times its least. Logistic regression, "
         f"an intercept, {COLUMNS} columns, l2 = {L2:g}, mean of losses; retraining is to a gradient of 1e-10. Median of "
-        f"{REPEATS} calls after one, least and most in brackets (of a million rows one retraining). The Newton step reads what "
-        "stays; steps by a kept factor read the row that goes alone.", "",
+        f"{REPEATS} calls after one, least and most in brackets (of a million rows one call of what reads them). The Newton step "
+        "reads what stays; steps by a kept factor read the row that goes alone.", "",
         "| Rows | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|",
     ]  # fmt: skip
     for rows, times in found.items():
