@@ -65,16 +65,12 @@ class LayerInfluence(Attributor):
         net.note_others()
         solve = self._solver(net, evidence.train)
         out = []
-        for some in in_order(len(rows), net.at_once):
-            steps = [solve(one) for one in net.gradients(evidence.train, rows[some], "loss")]  # of one column
-            step = {name: torch.cat([each[name] for each in steps]) for name in net.layers}
-            out.append(np.concatenate([
-                np.stack([
-                    sum(torch.einsum("rod,tod->rt", step[name], column[name]) for name in net.layers).cpu().numpy()  # type: ignore[union-attr]
-                    for column in columns
-                ], axis=2)
+        for some in in_order(len(rows), net.room):
+            steps = torch.cat([_flat(solve(one)) for one in net.gradients(evidence.train, rows[some], "loss")])  # of one column
+            out.append(torch.cat([
+                torch.stack([steps @ _flat(column).T for column in columns], dim=2)
                 for columns in net.columns(evidence.asked, asked_rows)
-            ], axis=1))  # fmt: skip
+            ], dim=1).cpu().numpy())  # fmt: skip
         return -np.concatenate(out) / len(evidence.train)
 
     def _solver(self, net: _Network, train: Examples) -> _Solver:
@@ -105,10 +101,15 @@ class _Network:
             add_note(f"{len(others)} parameters are of no linear layer or convolution, and are taken as fixed: {others[0]}")
 
     @property
-    def at_once(self) -> int:
-        """Examples whose gradients are in memory at a time."""
+    def room(self) -> int:
+        """Examples whose gradients fit in memory."""
         size = sum(layer.weight.numel() + layer.weight.shape[0] for layer in self.layers.values())
-        return max(1, min(BATCH, ROOM // (8 * size)))
+        return max(1, ROOM // (8 * size))
+
+    @property
+    def at_once(self) -> int:
+        """Examples whose gradients are made at a time."""
+        return min(BATCH, self.room)
 
     def gradients(self, examples: Examples, rows: Array, of: Literal["loss", "curvature"]) -> Iterator[Matrices]:
         """Of each layer's weights (b, o, d): of the losses, or along each column of the root of their second derivatives."""
@@ -146,6 +147,11 @@ class _Network:
                     if k == 0:
                         inputs[name] = inputs.get(name, 0.0) + torch.einsum("btd,bte->de", a, a) / n
         return inputs, slopes
+
+
+def _flat(gradients: Matrices) -> Tensor:
+    """Those of all layers as one vector an example, float32, as values are."""
+    return torch.cat([each.flatten(1) for each in gradients.values()], 1).float()
 
 
 def _root(second: Tensor) -> Tensor:
