@@ -2,6 +2,7 @@
 
 from untrain.attribution.attributors.datamodels import Datamodels as Datamodels
 from untrain.attribution.attributors.lastlayerinfluence import LastLayerInfluence as LastLayerInfluence
+from untrain.attribution.attributors.layerinfluence import LayerInfluence as LayerInfluence
 from untrain.attribution.attributors.leaveoneout import LeaveOneOut as LeaveOneOut
 from untrain.attribution.attributors.meandifference import MeanDifference as MeanDifference
 from untrain.attribution.attributors.trak import TRAK as TRAK
