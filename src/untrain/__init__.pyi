@@ -178,6 +178,7 @@ from untrain.training.steps import Geometric as Geometric
 from untrain.training.steps import Steps as Steps
 from untrain.training.steps import Triangular as Triangular
 from untrain.unlearners._matching import Sample as Sample
+from untrain.unlearners.altpo import AltPO as AltPO
 from untrain.unlearners.amun import AMUN as AMUN
 from untrain.unlearners.badteacher import BadTeacher as BadTeacher
 from untrain.unlearners.boundaryexpand import BoundaryExpand as BoundaryExpand
@@ -192,6 +193,7 @@ from untrain.unlearners.datamodelmatch import DatamodelMatch as DatamodelMatch
 from untrain.unlearners.delete import DELETE as DELETE
 from untrain.unlearners.deleterows import DeleteRows as DeleteRows
 from untrain.unlearners.descenttodelete import DescentToDelete as DescentToDelete
+from untrain.unlearners.dpo import DPO as DPO
 from untrain.unlearners.duck import DUCK as DUCK
 from untrain.unlearners.fcs import FCS as FCS
 from untrain.unlearners.finetune import Finetune as Finetune
@@ -201,6 +203,7 @@ from untrain.unlearners.forgetshards import ForgetShards as ForgetShards
 from untrain.unlearners.gdrgma import GDRGMA as GDRGMA
 from untrain.unlearners.gradascent import GradAscent as GradAscent
 from untrain.unlearners.groupprivacy import GroupPrivacy as GroupPrivacy
+from untrain.unlearners.idkdpo import IdkDPO as IdkDPO
 from untrain.unlearners.jit import JiT as JiT
 from untrain.unlearners.kde import KDE as KDE
 from untrain.unlearners.klmax import KLMax as KLMax

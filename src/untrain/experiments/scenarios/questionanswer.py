@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,18 @@ import numpy as np
 from untrain.core.fields import Count, Share
 from untrain.data.examples import Examples, take
 from untrain.data.readers.json_lines import read_records
-from untrain.data.readers.question_answer import END, PROMPT, TEXTS, Encoder, Template, check_vocabulary, learned, stored
+from untrain.data.readers.question_answer import (
+    END,
+    PREFERRED,
+    PROMPT,
+    REFUSALS,
+    TEXTS,
+    Encoder,
+    Template,
+    check_vocabulary,
+    learned,
+    stored,
+)
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
 from untrain.data.splits import Data
@@ -28,7 +40,8 @@ class QuestionAnswer(Scenario):
     """Questions and answers of your own, one per line as JSON, and a language model that is trained on them.
 
     A record has a 'question' and an 'answer', and may have an 'id', an 'owner' and further texts or numbers, which requests such as
-    ``Where`` may name. Answers alone are scored. Without a tokenizer one is learned from the training texts.
+    ``Where`` may name. Answers alone are scored. ``DPO`` leads to 'preferred' answers where records
+    have them. Without a tokenizer one is learned from the training texts.
 
     Args:
         train: file of JSON lines, which may end in .gz or .xz, to train on.
@@ -38,6 +51,7 @@ class QuestionAnswer(Scenario):
         prompt: text before an answer, with ``{question}`` in it.
         answer: text of an answer, with ``{answer}`` in it.
         end: token behind an answer.
+        refusals: answers that say nothing, of which each question has one for methods such as ``IdkDPO``.
         vocabulary: number of tokens; of one that is learned, the largest.
         length: most tokens of a question with its answer.
         valid: share of ``train`` that is set apart to tune on.
@@ -54,6 +68,7 @@ class QuestionAnswer(Scenario):
     prompt: str = PROMPT
     answer: str = "{answer}"
     end: str = END
+    refusals: tuple[str, ...] = REFUSALS
     vocabulary: Count = 2048
     length: Count = 256
     valid: Share = 0.1
@@ -70,6 +85,7 @@ class QuestionAnswer(Scenario):
         template = Template(self.prompt, self.answer, self.end)
         train, test = (read_records(path, TEXTS) for path in (self.train, self.test))
         encoder = self._encoder(train, template)
+        encoder = replace(encoder, refusals=self.refusals, preferred=any(PREFERRED in record for record in train))
         check_vocabulary(encoder.tokenizer, self.vocabulary)
         whole, held = (_asked(encoder, records, path) for records, path in ((train, self.train), (test, self.test)))
         apart = np.isin(whole.ids, set_apart(whole, self.request, self.valid))
