@@ -202,6 +202,7 @@ from untrain.unlearners.fishernoise import FisherNoise as FisherNoise
 from untrain.unlearners.forgetshards import ForgetShards as ForgetShards
 from untrain.unlearners.gdrgma import GDRGMA as GDRGMA
 from untrain.unlearners.gradascent import GradAscent as GradAscent
+from untrain.unlearners.graddiff import GradDiff as GradDiff
 from untrain.unlearners.groupprivacy import GroupPrivacy as GroupPrivacy
 from untrain.unlearners.idkdpo import IdkDPO as IdkDPO
 from untrain.unlearners.jit import JiT as JiT
@@ -232,6 +233,7 @@ from untrain.unlearners.recipes import CFk as CFk
 from untrain.unlearners.recipes import EUk as EUk
 from untrain.unlearners.recipes import ReferenceJiT as ReferenceJiT
 from untrain.unlearners.recipes import SalUn as SalUn
+from untrain.unlearners.recipes import TaskVector as TaskVector
 from untrain.unlearners.reinitcycles import ReinitCycles as ReinitCycles
 from untrain.unlearners.rem import REM as REM
 from untrain.unlearners.resetfinetune import ResetFinetune as ResetFinetune
