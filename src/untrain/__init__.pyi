@@ -210,6 +210,7 @@ from untrain.unlearners.kde import KDE as KDE
 from untrain.unlearners.klmax import KLMax as KLMax
 from untrain.unlearners.l1sparse import L1Sparse as L1Sparse
 from untrain.unlearners.l2ul import L2UL as L2UL
+from untrain.unlearners.lowrank import LowRank as LowRank
 from untrain.unlearners.msa import MSA as MSA
 from untrain.unlearners.msg import MSG as MSG
 from untrain.unlearners.mumis import MUMis as MUMis
