@@ -11,10 +11,11 @@ from torch.nn import functional as F
 import texts
 from one_step import LR, PLAIN, posed
 from untrain.core.errors import ModelError, SpecError
+from untrain.core.mask import Mask
 from untrain.core.seeds import derive_seed
 from untrain.core.spec import parse
 from untrain.localizers.gradient import Gradient
-from untrain.training.low_rank import LowRankLinear, add_low_rank, merge_low_rank
+from untrain.training.low_rank import LowRankLayer, add_low_rank, merge_low_rank
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.gradascent import GradAscent
 from untrain.unlearners.lowrank import LowRank
@@ -68,20 +69,29 @@ def test_within_a_mask_nothing_else_moves_and_what_moves_is_the_products_entries
     assert all(bool((outcome.mask.bits[name] | ~bits).all()) for name, bits in moved.items())
 
 
-def test_outputs_with_the_change_beside_and_merged_agree():
+LAYERS = {
+    "linear": lambda: (nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 3)), torch.randn(4, 5)),
+    "convolutions": lambda: (nn.Sequential(nn.Conv2d(2, 4, 3, groups=2), nn.Tanh(), nn.Conv2d(4, 3, 2)), torch.randn(4, 2, 6, 6)),
+}
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("kind", LAYERS)
+def test_outputs_with_the_change_beside_and_merged_agree(kind, masked):
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 3))
-    x = torch.randn(4, 5)
-    mask = add_low_rank(model, None, 3, 2.0, 0)
+    model, x = LAYERS[kind]()
+    trainable = Mask({name: torch.rand(p.shape) < 0.5 for name, p in model.named_parameters()}, "") if masked else None
+    mask = add_low_rank(model, trainable, 3, 2.0, 0)
     assert [name for name, bits in mask.bits.items() if bits.all()] == ["0.down", "0.up", "2.down", "2.up"]
     with torch.no_grad():
         for layer in model:
-            if isinstance(layer, LowRankLinear):
+            if isinstance(layer, LowRankLayer):
                 layer.up.normal_()
     beside = model(x)
-    assert torch.allclose(F.linear(x, model[0].weight, model[0].bias), model[0](x), atol=1e-6)
+    if kind == "linear":  # who takes the weight by its name takes the change too
+        assert torch.allclose(F.linear(x, model[0].weight, model[0].bias), model[0](x), atol=1e-6)
     assert torch.allclose(merge_low_rank(model)(x), beside, atol=1e-5)
-    assert not any(isinstance(layer, LowRankLinear) for layer in model.modules())
+    assert not any(isinstance(layer, LowRankLayer) for layer in model.modules())
 
 
 def test_what_cannot_be_meant_is_refused():
@@ -91,5 +101,5 @@ def test_what_cannot_be_meant_is_refused():
         parse("LowRank(unlearner=Newton())")
     net, problem = posed(lambda: nn.Sequential(nn.Linear(4, 3)).eval())
     net[0].weight.requires_grad_(False)
-    with pytest.raises(ModelError, match=r"no linear layer with a weight of its own may move"):
+    with pytest.raises(ModelError, match=r"no linear layer or convolution with a weight of its own may move"):
         LowRank()(net, problem)

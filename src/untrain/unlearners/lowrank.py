@@ -20,10 +20,10 @@ from untrain.unlearners.npo import NPO
 
 
 class LowRank(Unlearner):
-    """An unlearner that moves ``scale * B A`` of rank r beside each linear layer, which is added to the weights at the end.
+    """An unlearner that moves ``scale * B A`` of rank r beside each linear layer and convolution, which is added to the weights at the end.
 
     The weights themselves stay while it trains, so that gradients and the optimizer's memory are those of a few numbers per unit;
-    the result is a model as before. All else than linear layers stays. Within a mask the change is cut to the mask's entries, which
+    the result is a model as before. All else stays. Within a mask the change is cut to the mask's entries, which
     makes it of higher rank: nothing outside of it moves. Layers that share their weight with an embedding (tied) stay. Batch-norm
     buffers follow the unlearner's.
 
@@ -33,7 +33,7 @@ class LowRank(Unlearner):
         scale: of a change.
 
     Source: Hu et al. 2021, arXiv 2106.09685 (LoRA; their alpha is ``scale * rank``).
-    Departs: all linear layers, where they took those of attention; A is uniform. Rank and scale are those in use.
+    Departs: all linear layers and convolutions, where they took layers of attention; A is uniform. Rank and scale are those in use.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
@@ -70,7 +70,7 @@ class LowRank(Unlearner):
         """The model with the change added.
 
         Raises:
-            ModelError: it has no linear layer that may move, or none that did.
+            ModelError: it has no layer that may move, or none that did.
             MaskError: the unlearner makes another model.
         """
         moved = add_low_rank(model, problem.trainable, self.rank, self.scale, derive_seed(problem.seed))
@@ -79,5 +79,5 @@ class LowRank(Unlearner):
         if isinstance(made, Release):
             raise MaskError(f"{self.unlearner!r} releases a model of its own: take it without LowRank")
         if not low_rank_moved(made) and not self.may_be_unchanged(problem):
-            raise ModelError("the change of no linear layer had a gradient: take the unlearner by itself, without LowRank")
+            raise ModelError("the change of no layer had a gradient: take the unlearner by itself, without LowRank")
         return merge_low_rank(made)
