@@ -44,6 +44,8 @@ _HOMES = {
     "moments_without": "untrain.training.keepers.inputcovariance",
     "largest_lr": "untrain.unlearners.zero_shot_lr",
     "Effects": "untrain.training.effects",
+    "merge_adapter": "untrain.models.adapters",
+    "write_adapter": "untrain.models.adapters",
     "Store": "untrain.runtime.store",
     "UntrainError": "untrain.core.errors",
     "distributed": "untrain.training.process_group",

@@ -121,11 +121,14 @@ from untrain.localizers.randommask import RandomMask as RandomMask
 from untrain.localizers.shallowest import Shallowest as Shallowest
 from untrain.localizers.weightedgrad import WeightedGrad as WeightedGrad
 from untrain.localizers.weightmagnitude import WeightMagnitude as WeightMagnitude
+from untrain.models.adapters import merge_adapter as merge_adapter
+from untrain.models.adapters import write_adapter as write_adapter
 from untrain.models.architectures.bagofembeddings import BagOfEmbeddings as BagOfEmbeddings
 from untrain.models.architectures.causaltransformer import CausalTransformer as CausalTransformer
 from untrain.models.architectures.convnet import ConvNet as ConvNet
 from untrain.models.architectures.huggingface import HuggingFace as HuggingFace
 from untrain.models.architectures.huggingfacelm import HuggingFaceLM as HuggingFaceLM
+from untrain.models.architectures.lora import LoRA as LoRA
 from untrain.models.architectures.mlp import MLP as MLP
 from untrain.models.architectures.preprocessed import Preprocessed as Preprocessed
 from untrain.models.architectures.pretrained import Pretrained as Pretrained

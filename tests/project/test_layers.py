@@ -27,6 +27,7 @@ PLACES = {
     "pyarrow": {"data/readers/datasets.py", "data/readers/arrow_columns.py"},
     "PIL": {"data/readers/pillow.py"},
     "transformers": {"models/transformers"},
+    "peft": {"models/transformers/adapters.py"},
     "tokenizers": {"data/readers/tokenizers.py"},
     "plotly": {"reports/html/plotly.py"},
     "jinja2": {"reports/html"},

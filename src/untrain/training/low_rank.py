@@ -75,7 +75,7 @@ class LowRankLayer(nn.Module):
 
 
 def add_low_rank(model: nn.Module, trainable: Mask | None, rank: int, scale: float, seed: int) -> Mask:
-    """Put low-rank changes beside the linear layers and convolutions of a model that may move, in place; the mask that lets these alone move.
+    """Put low-rank changes beside linear layers and convolutions that may move, in place; the mask that lets these alone move.
 
     Args:
         model: with such layers, whose weights nobody shares.
@@ -107,8 +107,8 @@ def add_low_rank(model: nn.Module, trainable: Mask | None, rank: int, scale: flo
         found += 1
     if not found:
         raise ModelError(
-            "no linear layer or convolution with a weight of its own may move, so that there is none to add a change of low rank to: "
-            "take the unlearner itself"
+            "no linear layer or convolution with a weight of its own may move, so that none takes a change of low "
+            "rank: take the unlearner itself"
         )
     own = {f"{name}.{part}" for name, layer in model.named_modules() if isinstance(layer, LowRankLayer) for part in ("up", "down")}
     return Mask({name: torch.full(p.shape, name in own, device=p.device) for name, p in model.named_parameters()}, "")

@@ -20,7 +20,7 @@ from untrain.unlearners.npo import NPO
 
 
 class LowRank(Unlearner):
-    """An unlearner that moves ``scale * B A`` of rank r beside each linear layer and convolution, which is added to the weights at the end.
+    """An unlearner that moves ``scale * B A`` of rank r beside each linear layer and convolution, and adds it at the end.
 
     The weights themselves stay while it trains, so that gradients and the optimizer's memory are those of a few numbers per unit;
     the result is a model as before. All else stays. Within a mask the change is cut to the mask's entries, which
