@@ -46,6 +46,7 @@ _HOMES = {
     "Effects": "untrain.training.effects",
     "merge_adapter": "untrain.models.adapters",
     "write_adapter": "untrain.models.adapters",
+    "write_model": "untrain.models.model_folder",
     "Store": "untrain.runtime.store",
     "UntrainError": "untrain.core.errors",
     "distributed": "untrain.training.process_group",

@@ -136,6 +136,7 @@ from untrain.models.architectures.resnet import ResNet as ResNet
 from untrain.models.architectures.resnet9 import ResNet9 as ResNet9
 from untrain.models.architectures.texttransformer import TextTransformer as TextTransformer
 from untrain.models.architectures.vit import ViT as ViT
+from untrain.models.model_folder import write_model as write_model
 from untrain.models.tasks.causallm import CausalLM as CausalLM
 from untrain.models.tasks.classification import Classification as Classification
 from untrain.models.tasks.regression import Regression as Regression

@@ -30,7 +30,7 @@ PLACES = {
     "peft": {"models/transformers/adapters.py"},
     "tokenizers": {"data/readers/tokenizers.py"},
     "plotly": {"reports/html/plotly.py"},
-    "jinja2": {"reports/html"},
+    "jinja2": {"reports/html", "data/readers/chat_template.py"},
     "markupsafe": {"reports/html"},
     "rich": {"reports/terminal.py", "reports/fitting_table.py", "commands/cli"},
     "click": {"commands/cli"},

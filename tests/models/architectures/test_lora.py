@@ -84,6 +84,8 @@ def test_a_folder_of_adapters_is_read_by_peft_and_by_us_and_that_of_another_base
     assert (about["r"], about["lora_alpha"], about["base_model_name_or_path"]) == (3, 6.0, folder)
     theirs = peft.PeftModel.from_pretrained(HuggingFaceLM(checkpoint=folder).build(SHAPE, texts.VOCABULARY), str(at))
     assert torch.allclose(outputs(theirs.eval()), outputs(model), atol=1e-6)
+    with pytest.raises(ModelError, match="has adapters: write them by write_adapter, or merge"):
+        ut.write_model(model, tmp_path / "whole", folder)
     ours = replace(spec, targets=(), adapter=str(at)).build(SHAPE, texts.VOCABULARY).eval()
     assert torch.equal(outputs(ours), outputs(model))
     assert {p.requires_grad for n, p in ours.named_parameters() if n in adapters(ours)} == {True}

@@ -13,6 +13,7 @@ import numpy as np
 from untrain.core.errors import DataError, MissingExtra
 from untrain.data.examples import Examples
 from untrain.data.ragged import PAD, Ragged
+from untrain.data.readers.chat_template import ChatTemplate
 
 END = "[END]"
 PROMPT = "[Q]{question}[A]"
@@ -60,6 +61,7 @@ class Encoder:
         length: most tokens of a row.
         refusals: answers that say nothing, of which each question is given one in the field 'refusal'; empty makes no such field.
         preferred: whether the 'preferred' answers of records are the field of that name.
+        chat: in place of the template's prompt and answer; its end is the template's.
 
     Raises:
         DataError: the tokenizer has no token that ends an answer.
@@ -70,6 +72,7 @@ class Encoder:
     length: int
     refusals: tuple[str, ...] = ()
     preferred: bool = False
+    chat: ChatTemplate | None = None
 
     def __post_init__(self) -> None:
         if self.tokenizer.token_to_id(self.template.end) is None:
@@ -121,8 +124,12 @@ class Encoder:
         Raises:
             DataError: the answer has no token.
         """
-        asked = self._tokens(self.template.prompt.replace("{question}", question))
-        told = self._tokens(self.template.answer.replace("{answer}", answer))
+        if self.chat is not None:
+            before, after = self.chat.turn(question, answer or "-", name)
+            asked, told = self._tokens(before), self._tokens(after.removesuffix(self.chat.end))
+        else:
+            asked = self._tokens(self.template.prompt.replace("{question}", question))
+            told = self._tokens(self.template.answer.replace("{answer}", answer))
         if not answer.strip() or not told:
             raise DataError(f"the answer to {name!r} is empty: leave the question out, or answer it")
         told = [*told, self.tokenizer.token_to_id(self.template.end)]
@@ -139,9 +146,15 @@ class Encoder:
 
     def _fitting(self, answers: list[str], labels: list[list[int]]) -> Ragged:
         end = self.tokenizer.token_to_id(self.template.end)
-        told = [self._tokens(self.template.answer.replace("{answer}", answer)) if answer else [] for answer in answers]
+        made = [self._told(answer) if answer else "" for answer in answers]
+        told = [self._tokens(answer) for answer in made]
         room = [self.length - sum(label == PAD for label in row) for row in labels]
         return Ragged.of([[*some, end] if some and len(some) < most else [] for some, most in zip(told, room, strict=True)])
+
+    def _told(self, answer: str) -> str:
+        if self.chat is None:
+            return self.template.answer.replace("{answer}", answer)
+        return self.chat.turn("-", answer, answer)[1].removesuffix(self.chat.end)
 
     def _tokens(self, text: str) -> list[int]:
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
