@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import DataError, ModelError, NotFinite
+from untrain.core.metering import Counter
 from untrain.core.seeds import derive_seed
 from untrain.data.batching import in_order
-from untrain.data.examples import Batch, Examples, batch_of
+from untrain.data.examples import Batch, Examples, batch_of, cost_shape
 from untrain.data.ragged import PAD
 from untrain.maths.forget_losses import preference_over
 from untrain.models.generation import generate
@@ -120,11 +122,13 @@ def drawn_answers(model: nn.Module, problem: Problem, temperature: float) -> Ans
     task, forget, seed = problem.task, problem.forget, derive_seed(problem.seed)
     if isinstance(task, CausalLM):
         return _said(model, task, forget, temperature, seed)
-    device, generator, drawn = next(model.parameters()).device, torch.Generator().manual_seed(seed), []
+    device, counter = next(model.parameters()).device, Counter()
+    generator, drawn = torch.Generator().manual_seed(seed), list[Tensor]()
     for rows in in_order(len(forget), task.asked_at_once):
         batch = batch_of(forget, rows, device)
         with torch.no_grad():
-            logits, _ = task.logits(task.forward(model, batch), batch)
+            outputs = counter.step(len(rows), partial(task.forward, model, batch), backward=False, shape=cost_shape(batch))
+        logits, _ = task.logits(outputs, batch)
         if bool(logits.isnan().any()):
             raise NotFinite("outputs on the forget set are NaN: no alternative can be drawn of them")
         others = (logits / temperature).scatter(-1, task.place_targets(batch)[..., None], -torch.inf)[:, 0].double().softmax(-1)
@@ -139,7 +143,8 @@ def _said(model: nn.Module, task: CausalLM, forget: Examples, temperature: float
     left = list(range(len(answers)))
     for attempt in range(TRIES):
         asked = [questions[at] for at in left]
-        told = generate(model, asked, task, longest, end, temperature * 2.0**attempt, seed + attempt)
+        draw = partial(generate, model, asked, task, longest, end, temperature * 2.0**attempt, seed + attempt)
+        told = Counter().step(len(asked), draw, backward=False)
         said = [*said]
         for at, answer in zip(left, told, strict=True):
             said[at] = answer
