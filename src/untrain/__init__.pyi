@@ -122,11 +122,14 @@ from untrain.localizers.randommask import RandomMask as RandomMask
 from untrain.localizers.shallowest import Shallowest as Shallowest
 from untrain.localizers.weightedgrad import WeightedGrad as WeightedGrad
 from untrain.localizers.weightmagnitude import WeightMagnitude as WeightMagnitude
+from untrain.models.adapters import merge_adapter as merge_adapter
+from untrain.models.adapters import write_adapter as write_adapter
 from untrain.models.architectures.bagofembeddings import BagOfEmbeddings as BagOfEmbeddings
 from untrain.models.architectures.causaltransformer import CausalTransformer as CausalTransformer
 from untrain.models.architectures.convnet import ConvNet as ConvNet
 from untrain.models.architectures.huggingface import HuggingFace as HuggingFace
 from untrain.models.architectures.huggingfacelm import HuggingFaceLM as HuggingFaceLM
+from untrain.models.architectures.lora import LoRA as LoRA
 from untrain.models.architectures.mlp import MLP as MLP
 from untrain.models.architectures.preprocessed import Preprocessed as Preprocessed
 from untrain.models.architectures.pretrained import Pretrained as Pretrained
@@ -134,6 +137,7 @@ from untrain.models.architectures.resnet import ResNet as ResNet
 from untrain.models.architectures.resnet9 import ResNet9 as ResNet9
 from untrain.models.architectures.texttransformer import TextTransformer as TextTransformer
 from untrain.models.architectures.vit import ViT as ViT
+from untrain.models.model_folder import write_model as write_model
 from untrain.models.tasks.causallm import CausalLM as CausalLM
 from untrain.models.tasks.classification import Classification as Classification
 from untrain.models.tasks.regression import Regression as Regression
@@ -179,6 +183,7 @@ from untrain.training.steps import Geometric as Geometric
 from untrain.training.steps import Steps as Steps
 from untrain.training.steps import Triangular as Triangular
 from untrain.unlearners._matching import Sample as Sample
+from untrain.unlearners.altpo import AltPO as AltPO
 from untrain.unlearners.amun import AMUN as AMUN
 from untrain.unlearners.badteacher import BadTeacher as BadTeacher
 from untrain.unlearners.boundaryexpand import BoundaryExpand as BoundaryExpand
@@ -193,6 +198,7 @@ from untrain.unlearners.datamodelmatch import DatamodelMatch as DatamodelMatch
 from untrain.unlearners.delete import DELETE as DELETE
 from untrain.unlearners.deleterows import DeleteRows as DeleteRows
 from untrain.unlearners.descenttodelete import DescentToDelete as DescentToDelete
+from untrain.unlearners.dpo import DPO as DPO
 from untrain.unlearners.duck import DUCK as DUCK
 from untrain.unlearners.fcs import FCS as FCS
 from untrain.unlearners.finetune import Finetune as Finetune
@@ -201,13 +207,16 @@ from untrain.unlearners.fishernoise import FisherNoise as FisherNoise
 from untrain.unlearners.forgetshards import ForgetShards as ForgetShards
 from untrain.unlearners.gdrgma import GDRGMA as GDRGMA
 from untrain.unlearners.gradascent import GradAscent as GradAscent
+from untrain.unlearners.graddiff import GradDiff as GradDiff
 from untrain.unlearners.groupprivacy import GroupPrivacy as GroupPrivacy
+from untrain.unlearners.idkdpo import IdkDPO as IdkDPO
 from untrain.unlearners.jit import JiT as JiT
 from untrain.unlearners.kde import KDE as KDE
 from untrain.unlearners.klmax import KLMax as KLMax
 from untrain.unlearners.l1sparse import L1Sparse as L1Sparse
 from untrain.unlearners.l2ul import L2UL as L2UL
 from untrain.unlearners.loadermethod import LoaderMethod as LoaderMethod
+from untrain.unlearners.lowrank import LowRank as LowRank
 from untrain.unlearners.msa import MSA as MSA
 from untrain.unlearners.msg import MSG as MSG
 from untrain.unlearners.mumis import MUMis as MUMis
@@ -231,6 +240,7 @@ from untrain.unlearners.recipes import CFk as CFk
 from untrain.unlearners.recipes import EUk as EUk
 from untrain.unlearners.recipes import ReferenceJiT as ReferenceJiT
 from untrain.unlearners.recipes import SalUn as SalUn
+from untrain.unlearners.recipes import TaskVector as TaskVector
 from untrain.unlearners.reinitcycles import ReinitCycles as ReinitCycles
 from untrain.unlearners.rem import REM as REM
 from untrain.unlearners.resetfinetune import ResetFinetune as ResetFinetune

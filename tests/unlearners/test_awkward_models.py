@@ -190,6 +190,8 @@ FEW = ("frozen body", "frozen head", "cut")
 BY_GRADIENT = ("CriticalNeurons", "Fisher", "Gradient", "WeightedGrad", "RandomMask", "SSD", "Potion", "WoodFisher", "FisherNoise")
 # Why something is refused: kinds of models, and names of methods or of what they are; all of them where none is named.
 NEEDS = {
+    r"no linear layer or convolution with a weight of its own may move, so": [(("all but one bias frozen", *NORMS), ("LowRank",))],
+    r"the change of no layer had a gradient: take the unlearner by itself": [(("zeros",), ("LowRank",))],
     r"has a single layer, and none in the middle: name one, or": [(("cut", *NORMS), ("RMU",))],
     r"CT transposes kernels of convolutions, and \w+ has none of two or more pixels a side: take": [(FLAT, ("CT",))],
     r"has no layer with a weight of two or more dimensions: take": [(NORMS, ("CFW", "KDE", "MSG", "PRMQ", "ReinitCycles"))],

@@ -28,6 +28,7 @@ APART = {
 # Why a method does not go with a task, in its own words.
 TOKENS = "takes gradients by inputs, and these are torch.int64: real numbers are needed"
 REASONS = {
+    ("causal", "IdkDPO"): "these examples have no answers under 'refusal'",
     **{(kind, "CT"): "CT transposes kernels of convolutions" for kind in KINDS},
     **{(kind, name): TOKENS for kind in ("bag", "encoder") for name in ("AMUN", "L2UL", "MUMis")},
     **{("causal", name): "needs classes, which CausalLM does not give" for name in ("AMUN", "CFW", "FCS", "L2UL", "MUMis", "PRMQ")},

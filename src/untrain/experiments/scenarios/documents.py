@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from untrain.core.errors import DataError
 from untrain.core.fields import Count, Share
 from untrain.data.examples import Examples, take
 from untrain.data.readers.documents import pieces
@@ -24,7 +25,7 @@ from untrain.training.base import Learner
 from untrain.training.learners.train import Train
 from untrain.training.steps import AdamW, Steps
 
-TEXT = "text"
+TEXT, SPANS = "text", "spans"
 
 
 class Documents(Scenario):
@@ -32,6 +33,7 @@ class Documents(Scenario):
 
     A record has a 'text', and may have an 'id', an 'owner' and further texts or numbers, which requests such as ``Where`` may name.
     A document that is longer than ``length`` is cut to pieces, which keep its id: a request for the id is one for all of them.
+    Where a record has 'spans', such as [[0, 12]], characters counted from 0, the tokens with one of these alone are scored.
     Where nobody says whose documents are, pieces belong to their document. Without a tokenizer one is learned from the training
     texts.
 
@@ -86,8 +88,26 @@ class Documents(Scenario):
 
     def _examples(self, tokenizer: Any, records: list[dict[str, Any]], path: str) -> Examples:
         ids, owner, columns = named(records, (TEXT,), path)
-        rows, of = pieces([record[TEXT] for record in records], ids.tolist(), tokenizer, self.end, self.length)
+        spans = [_spans(record, name) for record, name in zip(records, ids.tolist(), strict=True)]
+        told = [record[TEXT] for record in records]
+        rows, labels, of = pieces(told, ids.tolist(), tokenizer, self.end, self.length, spans)
         texts = np.array([tokenizer.decode(row.tolist()) for row in rows.rows()])
-        fields = {"input_ids": rows, "labels": rows}
+        fields = {"input_ids": rows, "labels": labels}
         parts = {TEXT: texts, **{name: column[of] for name, column in columns.items()}}
         return Examples(fields, ids[of], columns=parts, owner=(ids if owner is None else owner)[of])
+
+
+def _spans(record: dict[str, Any], name: object) -> list[tuple[int, int]] | None:
+    """What is scored of a document, where its record says so.
+
+    Raises:
+        DataError: these are no parts of the text.
+    """
+    if SPANS not in record:
+        return None
+    spans, size = record[SPANS], len(record[TEXT])
+    for span in spans if isinstance(spans, list) else [spans]:
+        ends = isinstance(span, list) and len(span) == 2 and all(type(at) is int for at in span)
+        if not ends or not 0 <= span[0] < span[1] <= size:
+            raise DataError(f"the spans of the document {name!r} hold {span!r}: give [first, last + 1] of its {size} characters")
+    return [(start, stop) for start, stop in spans]
