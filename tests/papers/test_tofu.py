@@ -63,7 +63,7 @@ def test_what_lies_in_the_band_is_bold_and_what_failed_says_so(page):
 
 
 def test_all_rows_can_be_spelled(script):
-    for label, specs in script.methods().items():
+    for label, specs in script.methods([2, 8]).items():
         for spec in specs:
             assert repr(ut.parse(spec)) == spec, label
     for spec in (*script.SCORES, *script.OBSERVERS):
