@@ -28,7 +28,7 @@ class Reworded(Evaluator):
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "reworded_forget": ScoreInfo(
             f"{_BEST}, mean over the forget set", "probability", "the oracles' value", _WEAK, margin=0.02,
-            above="hides: answers forgotten examples, asked in other words, with more probability than retrained models do",
+            above="hides: asked in other words it knows more than retrained models",
         ),
         "reworded_gain": ScoreInfo(
             f"{_BEST}, less that under the question as it was learned, mean over the forget set", "probability",
