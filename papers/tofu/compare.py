@@ -20,7 +20,7 @@ import untrain as ut
 from untrain.experiments.scenarios.tofu import Tofu
 
 RATE = 3e-4
-STEPS = "Steps(lr={lr}, epochs={epochs}, batch=32, optimizer=AdamW(), schedule=Constant(), clip=1.0)"
+STEPS = "Steps(lr={lr}, epochs={epochs}, batch=16, optimizer=AdamW(), schedule=Constant(), clip=1.0)"
 # By label: a template; an epoch is once through the retain set.
 WALKED = {
     "retain-only control": "Finetune(steps={steps})",
@@ -34,7 +34,7 @@ WALKED = {
     "random mask, DEL's settings": "ResetFinetune(steps={steps}) @ RandomMask(like=WeightedGrad(keep=0.3))",
 }
 MODEL = ut.CausalTransformer(width=96, depth=2, hidden=384)
-LEARNED = ut.Steps(lr=4e-3, epochs=24, batch=16, optimizer=ut.AdamW(), warmup=0.05)
+LEARNED = ut.Steps(lr=4e-3, epochs=24, batch=8, optimizer=ut.AdamW(), warmup=0.05)
 RELEARN = "Relearn(steps=Steps(lr=0.001, epochs=10, batch=20, optimizer=AdamW(), schedule=Constant()))"
 OBSERVERS = ("Quantization(bits=4)", RELEARN)
 SCORES = (
@@ -49,10 +49,10 @@ def main() -> None:
     options.add_argument("--data", required=True, help="folder with TOFU's files")
     options.add_argument("--store", default="untrain-tofu", help="where models are kept")
     options.add_argument("--out", type=Path, default=Path(__file__).parent, help="where results are written")
-    options.add_argument("--authors", type=int, default=10)
-    options.add_argument("--share", type=float, default=0.1, help="of the authors, to forget")
+    options.add_argument("--authors", type=int, default=5)
+    options.add_argument("--share", type=float, default=0.2, help="of the authors, to forget")
     options.add_argument("--epochs", type=int, nargs="+", default=[4], help="lengths that each method is tried with")
-    options.add_argument("--seeds", type=int, default=5, help="originals")
+    options.add_argument("--seeds", type=int, default=4, help="originals")
     options.add_argument("--oracles", type=int, default=10, help="retrained models")
     options.add_argument("--workers", type=int, default=2)
     given = options.parse_args()
