@@ -90,4 +90,5 @@ class Documents(Scenario):
         texts = np.array([tokenizer.decode(row.tolist()) for row in rows.rows()])
         fields = {"input_ids": rows, "labels": rows}
         parts = {TEXT: texts, **{name: column[of] for name, column in columns.items()}}
-        return Examples(fields, ids[of], columns=parts, owner=(ids if owner is None else owner)[of])
+        owners = (ids if owner is None else owner)[of]
+        return Examples(fields, ids[of], columns=parts, owner=owners, pieces=tokenizers_library().pieces(tokenizer))
