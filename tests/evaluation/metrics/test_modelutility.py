@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from untrain.evaluation.base import Prepared
+from untrain.evaluation.metrics.knowmem import KnowMem
 from untrain.evaluation.metrics.modelutility import ModelUtility
 from untrain.evaluation.metrics.probability import Probability
 from untrain.evaluation.metrics.reworded import Reworded
@@ -61,3 +62,11 @@ def test_the_best_of_several_prompts_counts():
     alone = values(Reworded(), observed(reworded=answers([0.2], ["e"])))
     assert alone["reworded_forget"] == "no forget example is asked in other words"
     assert math.isfinite(values(Reworded(), observed(reworded=answers([0.2, 0.1], ["a", "zz"])))["reworded_gain"])
+
+
+def test_what_is_known_of_a_document_is_the_mean_over_its_questions():
+    asked = answers([0.4, 0.9, 0.5], ["a", "a", "c"], hits=[4.0, 3, 4])
+    found = values(KnowMem(), observed(knowledge=asked))
+    assert found["knowmem_forget"] == pytest.approx(math.sqrt(0.4 * 0.9))
+    assert (found["knowmem_retain"], found["knowmem_said"]) == (pytest.approx(0.5), 1.0)
+    assert found["knowmem_test"] == "nothing is asked about the test documents"

@@ -16,6 +16,7 @@ from untrain.evaluation.observers.fewshot import FewShot, _behind
 from untrain.evaluation.observers.gradientnormmia import GradientNormMIA
 from untrain.evaluation.observers.relearn import Relearn
 from untrain.evaluation.observers.steering import Steering
+from untrain.evaluation.observers.verbmem import VerbMem
 from untrain.evaluation.observers.zlibmia import ZlibMIA, packed
 from untrain.evaluation.scoring.resampling import number
 from untrain.models.tasks.causallm import CausalLM
@@ -111,3 +112,21 @@ def test_of_a_few_that_are_relearned_the_others_are_looked_at():
     assert Relearn(on="test")._parts(sight(data, shown))[0] is shown
     with pytest.raises(SpecError, match="leave examples out"):
         Relearn(on="test", examples=2)
+
+
+class Counting(nn.Module):
+    """Says the token one above the last."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, input_ids, attention_mask):
+        return self.scale * nn.functional.one_hot((input_ids + 1) % 8, 8).float()
+
+
+def test_a_text_is_gone_on_with_from_its_middle():
+    forget = texts([[0, 1, 2, 3, 4], [5, 1, 2, 3, 7]], [5, 5])
+    found = VerbMem(prefix=0.5)(Counting(), sight(forget, texts([[7, 7, 1, 2]], [2])))
+    # After 0 1 come 2 3 4; after 5 1 come 2 3 4, of which 2 3 are there; after 7 7 comes 0, and 1 2 is there.
+    assert found.tolist() == pytest.approx([1.0, 2 / 3, 0.5])

@@ -10,8 +10,8 @@ from pydantic import Field
 from untrain.core.errors import DataError
 from untrain.core.fields import Count
 from untrain.data.examples import Examples
-from untrain.data.readers.json_lines import find_file, read_records
 from untrain.data.readers.question_answer import TEXTS, Encoder, learned
+from untrain.data.readers.record_sets import read_set
 from untrain.data.requests.base import Request
 from untrain.data.requests.where import Where
 from untrain.data.splits import Data
@@ -41,7 +41,7 @@ class Tofu(Scenario):
 
     Args:
         path: folder with TOFU's files full, holdout10, retain_perturbed and forget10_perturbed, each as .jsonl, .jsonl.gz or
-            .jsonl.xz: one record per line with 'question' and 'answer'.
+            .jsonl.xz: one record per line with 'question' and 'answer'; or 'hub:locuslab/TOFU'.
         request: what is to be forgotten.
         authors: number of authors to train on.
         vocabulary: largest number of tokens, learned from the training texts.
@@ -69,7 +69,7 @@ class Tofu(Scenario):
             DataError: a file cannot be had, or is another.
             MissingExtra: the tokenizers library is not installed.
         """
-        full, held = (read_records(find_file(self.path, name), TEXTS) for name in ("full", "holdout10"))
+        full, held = (read_set(self.path, name, TEXTS) for name in ("full", "holdout10"))
         start = len(full) - self.authors * EACH
         if start < 0 or len(full) % EACH:
             raise DataError(f"TOFU's full has {EACH} answers about each author, and this file has {len(full)} for {self.authors}")
@@ -91,7 +91,7 @@ class Tofu(Scenario):
         """Answers in other words and wrong ones, as far as the rows trained on have them."""
         said, wrong, asked = dict[int, Record](), list[tuple[int, Record]](), list[tuple[int, Record]]()
         for name, begins in PERTURBED.items():
-            records = read_records(find_file(self.path, name), (*TEXTS, "paraphrased_answer", "paraphrased_question"))
+            records = read_set(self.path, name, (*TEXTS, "paraphrased_answer", "paraphrased_question"))
             for at, record in enumerate(records, begins % len(full)):
                 if at >= len(full) or record["question"] != full[at]["question"]:
                     raise DataError(f"line {at - begins % len(full) + 1} of TOFU's {name} is not about row {at} of its full")
