@@ -99,7 +99,8 @@ def row_of(row: dict[str, Any]) -> dict[str, Any]:
         for name, score in row["scores"].items()
         if score["value"] is not None
     }
-    return shown | {"cost": row["cost"]["share_of_retraining"], "seconds": row["cost"]["seconds"], "scores": scores}
+    said = {"outcome": row["verdict"]["outcome"], "sentence": row["verdict"]["sentence"]}
+    return shown | said | {"cost": row["cost"]["share_of_retraining"], "seconds": row["cost"]["seconds"], "scores": scores}
 
 
 if __name__ == "__main__":
