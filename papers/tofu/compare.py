@@ -52,11 +52,12 @@ def main() -> None:
     options.add_argument("--authors", type=int, default=5)
     options.add_argument("--share", type=float, default=0.2, help="of the authors, to forget")
     options.add_argument("--epochs", type=int, nargs="+", default=[4], help="lengths that each method is tried with")
+    options.add_argument("--only", nargs="+", choices=tuple(WALKED), default=list(WALKED), help="which methods are tried")
     options.add_argument("--seeds", type=int, default=4, help="originals")
     options.add_argument("--oracles", type=int, default=10, help="retrained models")
     options.add_argument("--workers", type=int, default=2)
     given = options.parse_args()
-    labels = methods(given.epochs)
+    labels = methods(given.epochs, given.only)
     scenario = Tofu(
         path=given.data, authors=given.authors, request=ut.Where(rule=f"last <= {given.share}"), vocabulary=1024, model=MODEL,
         steps=LEARNED,
@@ -77,13 +78,13 @@ def main() -> None:
     write(given.out / f"authors-{given.authors}-{given.share:g}.json", document)
 
 
-def methods(lengths: list[int]) -> dict[str, list[str]]:
+def methods(lengths: list[int], only: Collection[str] = tuple(WALKED)) -> dict[str, list[str]]:
     """Spellings of each label's rows, one for each number of epochs."""
     return {
         "nothing": ["Nothing()"], "retrained once more": ["Retrain()"],
         **{
             label: [repr(ut.parse(text.format(steps=STEPS.format(lr=RATE, epochs=epochs)))) for epochs in lengths]
-            for label, text in WALKED.items()
+            for label, text in WALKED.items() if label in only
         },
     }  # fmt: skip
 
