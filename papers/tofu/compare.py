@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,11 @@ def main() -> None:
         scenario, [spec for specs in labels.values() for spec in specs], store=given.store, seeds=given.seeds,
         oracles=given.oracles, workers=given.workers, evaluators=SCORES, observers=OBSERVERS,
     )  # fmt: skip
+    only = "" if len(given.only) == len(WALKED) else " --only " + " ".join(f"'{label}'" for label in given.only)
     document = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "command": f"python -m papers.tofu.compare --data TOFU --authors {given.authors} --share {given.share:g} "
-        f"--epochs {' '.join(map(str, given.epochs))} --seeds {given.seeds} --oracles {given.oracles}",
+        f"--epochs {' '.join(map(str, given.epochs))} --seeds {given.seeds} --oracles {given.oracles}{only}",
         "authors": given.authors, "share": given.share, "seeds": given.seeds, "oracles": given.oracles,
         "model": repr(scenario.model), "steps": repr(scenario.steps), "setting": run["setting"], "sizes": run["sizes"],
         "labels": labels, "cpu_seconds": round(sum(os.times()[:4])), "rows": [row_of(row) for row in run["results"]],
