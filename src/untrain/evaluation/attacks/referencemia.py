@@ -19,7 +19,7 @@ class ReferenceMIA(Evaluator):
     """Whether losses on forget examples are farther below the oracles' mean loss on them than losses on test examples are.
 
     What is hard or easy for any model cancels. Each model is compared with oracles without its fold, so an oracle never with
-    itself.
+    itself. Of answers alone: of classes, LiRA and RMIA do this by margins and by ratios.
 
     Args:
         parts: number of folds, or fewer where there are fewer unlearned models.
@@ -30,7 +30,7 @@ class ReferenceMIA(Evaluator):
 
     parts: Annotated[int, Field(ge=2)] = 10
 
-    needs: ClassVar[frozenset[str]] = frozenset({"loss"})
+    needs: ClassVar[frozenset[str]] = frozenset({"loss", "count"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "mia_reference_auc": ScoreInfo(
             "probability that a forget example has a loss farther below the oracles' mean than a test example", "probability",
