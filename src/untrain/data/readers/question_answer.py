@@ -101,7 +101,7 @@ class Encoder:
     @cached_property
     def pieces(self) -> tuple[str, ...]:
         """The text of each token, by its number."""
-        return tokenizers_library().pieces(self.tokenizer)
+        return tuple(tokenizers_library().pieces(self.tokenizer))
 
     def row(self, question: str, answer: str, name: object) -> tuple[list[int], list[int]]:
         """Tokens of a question with its answer, and the same with PAD where none is scored: those before the answer.

@@ -66,10 +66,8 @@ class LowestTokenMIA(Evaluator):
             f"mia_{name}_auc": Measure(area_parts("unlearned", trial.unlearned, trial.side, 2 * at))
             for at, (name, _, _) in enumerate(_KINDS.values())
         }
-        ours, theirs = (
-            Measure(area_parts(who, rows, trial.side, 0))
-            for who, rows in (("unlearned", trial.unlearned), ("oracle", trial.oracle))
-        )
+        ours = Measure(area_parts("unlearned", trial.unlearned, trial.side, 0))
+        theirs = Measure(area_parts("oracle", trial.oracle, trial.side, 0))
         return scores | {"privleak": Formula((ours, theirs), _privleak)}
 
     def curves(self, trial: Prepared) -> dict[str, Curve]:

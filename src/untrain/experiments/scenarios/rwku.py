@@ -88,11 +88,9 @@ class RWKU(Scenario):
         )
         tuned = [row for at, row in enumerate(held) if at % 5 == 0]
         tested = [row for at, row in enumerate(held) if at % 5]
-        train_set, *others = (self._examples(encoder, some) for some in (train, tuned, tested))
-        return Data(
-            replace(train_set, columns={**train_set.columns, "last": last}), *others,
-            {"reworded": self._prompts(encoder, train, [*gaps, *hard])},
-        )  # fmt: skip
+        train_set, tune_set, test_set = (self._examples(encoder, some) for some in (train, tuned, tested))
+        train_set = replace(train_set, columns={**train_set.columns, "last": last})
+        return Data(train_set, tune_set, test_set, {"reworded": self._prompts(encoder, train, [*gaps, *hard])})
 
     def learner(self) -> Learner:
         """Training from scratch."""
