@@ -40,8 +40,27 @@ SECTIONS = {
 }
 
 
+SHORT = {
+    "retain set": "Need the retain set",
+    "retain-free": "Work without it (retain-free)",
+    "zero-shot": "Need the forget set and the model alone (zero-shot)",
+    "retrained models": "Need retrained models (an upper bound, no method)",
+}
+
+
+def short_list() -> str:
+    """The README's list: names of recipes and unlearners by what they see, and of localizers."""
+    names: dict[str, list[str]] = {}
+    for place in discovery.of_role("recipe", "unlearner"):
+        names.setdefault(_sees(place), []).append(f"`{place.name}`")
+    lines = [f"- **{title}**: {', '.join(sorted(names.pop(sees), key=str.casefold))}." for sees, title in SHORT.items()]
+    lines += [f"- **{sees}**: {', '.join(rest)}." for sees, rest in names.items()]
+    localizers = ", ".join(f"`{place.name}`" for place in discovery.of_role("localizer"))
+    return "\n".join([*lines, f"- **Localizers**: {localizers}."])
+
+
 def methods() -> str:
-    """The README's table: one line for each recipe, unlearner and localizer."""
+    """One line for each recipe, unlearner and localizer."""
     rows = [
         f"| `{place.name}` | {place.role} | {_sees(place)} | {_cell(place.summary)} | {_bar(_links(place.source))} |"
         for role in ("recipe", "unlearner", "localizer")
@@ -104,7 +123,7 @@ def _of(names: list[str], count: int) -> str:
 
 def renewed(text: str) -> str:
     """Renew every generated part of a text, between ``<!-- name -->`` and ``<!-- /name -->``."""
-    for write in (methods, reference, glossary, promises):
+    for write in (short_list, methods, reference, glossary, promises):
         mark = write.__name__
         parts = re.split(f"(<!-- /?{mark} -->)", text)
         if len(parts) == 5:

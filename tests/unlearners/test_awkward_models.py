@@ -359,9 +359,9 @@ def coped(made, kind, model, problem):
     refused(caught.value)
 
 
-# Refusals, and of the rest a quarter, run by default.
+# Refusals, and of the rest a sixth, run by default.
 @pytest.mark.parametrize(
-    ("kind", "made"), latin(KINDS, LOCALIZERS + METHODS + CONFINED, 4, lambda kind, made: needs(made, kind) is not None), ids=told
+    ("kind", "made"), latin(KINDS, LOCALIZERS + METHODS + CONFINED, 6, lambda kind, made: needs(made, kind) is not None), ids=told
 )
 def test_every_kind_of_model_is_coped_with_or_refused_in_a_line_that_says_what_would_do(kind, made):
     coped(made, kind, *posed(kind))

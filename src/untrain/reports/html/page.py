@@ -6,6 +6,7 @@ import importlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from importlib import resources
 from types import ModuleType
 from typing import Any
@@ -111,6 +112,7 @@ def plotly() -> ModuleType | None:
         return None
 
 
+@cache  # templates are compiled once per process
 def environment() -> Environment:
     """Templates that escape whatever is put into them and refuse names that are not there."""
     templates = Environment(
