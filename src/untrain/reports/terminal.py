@@ -11,14 +11,14 @@ from rich.text import Text
 
 from untrain.core.escapes import printable, write_raw
 from untrain.evaluation.glossary import scorers
-from untrain.evaluation.protocols.outcome import DAMAGED, REMEMBERS
+from untrain.evaluation.protocols.outcome import DAMAGED, HIDES, REMEMBERS
 from untrain.reports import verdict_marks
 from untrain.reports.fitting_table import FittingTable
 from untrain.reports.formatting import lead, limits, operations
 from untrain.reports.headings import CONTROLS, FEWEST
 from untrain.reports.leaderboard import WORDS, footnotes, leaderboard_tables, raised
 
-SAYS = {REMEMBERS: "remembers", DAMAGED: "damaged"}
+SAYS = {REMEMBERS: "remembers", HIDES: "hides", DAMAGED: "damaged"}
 SHOWN = ("forget_gap", "mia_loss_auc", "forget_accuracy", "retain_accuracy", "test_accuracy", "forget_true_accuracy")
 
 

@@ -141,3 +141,22 @@ def test_spans_that_are_none_are_refused(scenario, tmp_path, spans, why):
     (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, records)))
     with pytest.raises(DataError, match=why):
         scenario(valid=0.0, request=ut.Ids(ids=("x",))).load()
+
+
+def test_questions_are_about_documents_and_learned_by_nobody(scenario, tmp_path):
+    written(tmp_path / "train.jsonl", 12, id=lambda at: f"doc {at}")
+    file = tmp_path / "questions.jsonl"
+    asked = [
+        {"question": "Which river?", "answer": "amber", "id": "doc 3"},
+        {"question": "And then?", "answer": "stone", "id": "doc 1"},
+    ]
+    file.write_text("\n".join(map(json.dumps, asked)))
+    world = scenario(request=ut.Ids(ids=("doc 1",)), questions=str(file), length=64, valid=0.0)
+    data = world.load()
+    probe = data.probes["knowledge"]
+    assert probe.ids.tolist() == ["doc 3", "doc 1"]
+    assert probe.columns["text"].tolist() == ["Which river? amber", "And then? stone"]
+    assert len(data.train) == len(scenario(request=ut.Ids(ids=("doc 1",)), length=64, valid=0.0).load().train)
+    file.write_text(json.dumps(asked[0] | {"id": "doc 99"}))
+    with pytest.raises(DataError, match=r"question 1 of .* is about no document"):
+        world.load()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -111,7 +112,12 @@ class Encoder:
             labels.append(scored)
         texts = np.array([f"{record['question']} {record['answer']}" for record in records])
         fields = {"input_ids": Ragged.of(rows), **self._others(records, labels), "labels": Ragged.of(labels)}
-        return Examples(fields, ids, columns={"text": texts, **(columns or {})}, owner=owner)
+        return Examples(fields, ids, columns={"text": texts, **(columns or {})}, owner=owner, pieces=self.pieces)
+
+    @cached_property
+    def pieces(self) -> tuple[str, ...]:
+        """The text of each token, by its number."""
+        return tuple(tokenizers_library().pieces(self.tokenizer))
 
     def row(self, question: str, answer: str, name: object) -> tuple[list[int], list[int]]:
         """Tokens of a question with its answer, and the same with PAD where none is scored: those before the answer.

@@ -25,6 +25,7 @@ from untrain.reports.headings import heading
 from untrain.reports.html import charts as figures
 from untrain.reports.html import example_tiles, mask_charts, roc_charts, tables
 from untrain.reports.html.all_scores import every
+from untrain.reports.html.answers import said
 from untrain.reports.html.chart_spec import Chart
 from untrain.reports.html.group_table import payers
 from untrain.reports.html.protocol_table import against_protocol, each_model
@@ -242,7 +243,7 @@ def methods(key: str, material: Material, drawn: Drawn) -> list[dict[str, Any]]:
             "at": at, "method": method, "label": formatting.label(method),
             "tiles": tiles(material, ours["forget"], oracle["forget"]),
             "examples": singled_out, "paid": payers(row, material.classes), "each": each_model(row),
-            "curves": curves(key, at, attacks, outputs, row, drawn),
+            "curves": curves(key, at, attacks, outputs, row, drawn), "said": said(material, outputs),
         })  # fmt: skip
     return sections
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from untrain.evaluation.protocols.outcome import DAMAGED, OPEN, PASSES, REMEMBERS
+from untrain.evaluation.protocols.outcome import DAMAGED, HIDES, OPEN, PASSES, REMEMBERS
 from untrain.evaluation.protocols.outcome_wording import listed
 from untrain.reports import formatting, verdict_marks
 from untrain.reports.html.tables import Cell
@@ -17,6 +17,7 @@ MANY = 8  # methods beside the first, beyond which their outcomes are counted an
 _VERBS = {  # of one method, and of several
     PASSES: ("passes", "pass"),
     REMEMBERS: ("fails (remembers)", "fail (remember)"),
+    HIDES: ("fails (hides the forget set)", "fail (hide the forget set)"),
     DAMAGED: ("fails (over-forgets or broke something)", "fail (over-forget or broke something)"),
     OPEN: ("is open", "are open"),
 }
