@@ -33,7 +33,7 @@ RULES = {
     "at the door": (r"\bat the door\b", "check or validate"),
     "reckon": (r"\breckon\w*", "estimate"),
     "in the place of": (r"\bin (?:the )?place of\b", "instead of"),
-    "beside": (r"\b[Bb]eside (?:the (?:model|retain|mask|head)|those|that|other work)\b", "besides"),
+    "beside": (r"\b[Bb]eside (?:the (?:model|retain|mask|head)|those|that)\b", "besides"),
     "a for per": (rf"\b(?:one|an?) (?:\w+ )?(?:{_UNIT}) an? \w+", "per"),
     "is no": (r"(?<!there )\b(?:is|are|was|were) no (?!longer|more|less|better|worse|larger|smaller|later|likelier)\w+", "is not a"),
     "bears": (r"\bbears? (?:an?|the|its|their)\b", "has, or is called"),
