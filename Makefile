@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SITE := $(VENV)/.site
 
-.PHONY: demo test bench reliability lint types all clean
+.PHONY: demo test bench reliability site lint types all clean
 all: lint types test
 
 $(READY): pyproject.toml constraints.txt
@@ -28,6 +29,14 @@ bench: $(READY)
 # Attacks on untrain, and one table; ARGS=--fast for a part of them.
 reliability: $(READY)
 	$(BIN)/python reliability $(ARGS)
+
+$(SITE): $(READY)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
+	touch $(SITE)
+
+# The documentation as web pages, in build/site; a warning is an error.
+site: $(SITE)
+	$(BIN)/python -m sphinx -q -W --keep-going -c docs -d build/doctrees . build/site
 
 lint: $(READY)
 	$(BIN)/ruff check . .ci

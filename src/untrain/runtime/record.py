@@ -53,7 +53,7 @@ def _refuse(word: str) -> None:
 
 
 def _complaint(record: Any, key: str) -> str:
-    """Why something is no record of a key; nothing where it is one."""
+    """Why something is not a record of a key; nothing where it is one."""
     if not isinstance(record, dict) or not {"key", "made", "ingredients", "files"} <= record.keys():
         return "its record is no record"
     ingredients, files, cost = record["ingredients"], record["files"], record.get("cost")
@@ -78,5 +78,5 @@ def _is_file(about: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a number of seconds that clocks and calendars can show."""
+    """Return whether a value is a number of seconds that clocks and calendars can show."""
     return type(value) in (int, float) and -_EVER < value < _EVER

@@ -75,7 +75,7 @@ def _within(folder: Path) -> list[Path]:
 
 
 def seems_whole(folder: Path) -> bool:
-    """Whether an entry has a record, which is not read."""
+    """Return whether an entry has a record, which is not read."""
     try:
         return stat.S_ISDIR(folder.lstat().st_mode) and stat.S_ISREG((folder / RECORD).lstat().st_mode)
     except OSError:
@@ -100,7 +100,7 @@ def size_of(path: Path) -> int:
 
 
 def verify(store: StoreLike) -> list[str]:
-    """Names of what is not what was written: keys of entries, and paths within the store of what is no entry."""
+    """Names of what is not what was written: keys of entries, and paths within the store of what is not an entry."""
     found = scan(store.path)
     bad = [key for key in found.keys if not _is_whole(store, key)]
     return bad + [path.relative_to(store.path).as_posix() for path in found.strays]

@@ -84,7 +84,7 @@ def frame_inputs(frame: Any, placed: Container[str]) -> tuple[Array, tuple[str, 
         placed: names of columns that have another place; a note names those that are therefore no inputs.
 
     Raises:
-        DataError: a column is no number and has no other place, or cells are empty.
+        DataError: a column is not a number and has no other place, or cells are empty.
     """
     names, columns, kept = list(frame.columns), [], []
     if len(set(names)) < len(names):

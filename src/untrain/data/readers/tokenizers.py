@@ -60,7 +60,7 @@ def learn_phrases(phrases: Sequence[str], marks: Sequence[str]) -> Tokenizer:
     """A token for each phrase, between tabs, however many words it has.
 
     Args:
-        phrases: numbered in their order, behind the marks; what is none of them is no token.
+        phrases: numbered in their order, behind the marks; what is none of them is not a token.
         marks: tokens of their own, numbered from 0.
     """
     numbered = {text: at for at, text in enumerate(dict.fromkeys([*marks, *phrases]))}

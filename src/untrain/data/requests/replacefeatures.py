@@ -25,7 +25,7 @@ def _lists(features: tuple[str | int, ...]) -> tuple[str | int, ...]:
 
 
 class ReplaceFeatures(Request):
-    """Give features other values: the model is to forget the values that they had.
+    """Replace values of features: the model is to forget the old values.
 
     Without ``rows`` the features go everywhere: from all training rows, and alike from validation and test data, so that
     models are asked what they can be asked from then on. With ``rows`` only these training rows change.

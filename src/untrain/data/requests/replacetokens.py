@@ -24,7 +24,7 @@ def _lists(tokens: tuple[int, ...]) -> tuple[int, ...]:
 
 
 class ReplaceTokens(Request):
-    """Put other tokens in the place of some, wherever they are in a row: the model is to forget what they said.
+    """Replace tokens wherever they occur: the model is to forget what they said.
 
     Inputs change, and where targets are rows of tokens, as those of a language model, so do they. Without ``rows`` the tokens go
     from all training rows, and alike from validation and test data. Forget set are the training rows in which a token changes.
@@ -51,7 +51,7 @@ class ReplaceTokens(Request):
         """Rows in which a token changes.
 
         Raises:
-            RequestError: there is not one fill for each token, inputs are no rows of tokens, or no row has one.
+            RequestError: there is not one fill for each token, inputs are not rows of tokens, or no row has one.
         """
         if isinstance(self.fill, tuple) and len(self.fill) != len(self.tokens):
             raise RequestError(f"{len(self.tokens)} tokens and {len(self.fill)} fills: give one for all, or one for each")

@@ -32,7 +32,7 @@ def _means(feature: str) -> str:
 
 
 class SVCMIA(Evaluator):
-    """SVC on a model's outputs, members from the retain set against the test set; efficacy on the forget set.
+    """SVC on a model's outputs that separates retain from test examples; efficacy on the forget set.
 
     There are five attacks, on correctness, on the confidence in the label, on the entropy, on the modified entropy and on all
     probabilities; papers report the one on the confidence as "MIA". Use it to read published tables.

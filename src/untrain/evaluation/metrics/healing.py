@@ -18,7 +18,7 @@ CLEAN = "no training example has a label that is known to be wrong"
 
 
 class Healing(Evaluator):
-    """Accuracy by true labels on the training examples whose given labels are wrong: those in the request, and those not found.
+    """Accuracy by true labels on the training examples with wrong given labels: those in the request, and those not found.
 
     Where only a part of the faults was found, retraining on the rest learns the others again, so it is one row among many.
 

@@ -24,7 +24,7 @@ _WEAK = "an answer in other words counts as none; with several samples the best 
 
 
 class Rouge(Observer):
-    """ROUGE-L recall of what a language model says after each question, on the forget set and on the test set.
+    """ROUGE-L recall of a language model's replies to the questions of the forget set and of the test set.
 
     With several samples the best of them counts, which is what an adversary gets who may ask as often (leak@k). Classifiers say one
     thing, a class.

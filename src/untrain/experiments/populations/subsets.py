@@ -42,7 +42,7 @@ class Subsets:
 
 
 def draw(subsets: Subsets, n: int) -> tuple[Array, Array]:
-    """Whether each model sees each of n training examples, bool (m, n), and the seeds of the models, (m,).
+    """Return whether each model sees each of n training examples, bool (m, n), and the seeds of the models, (m,).
 
     Raises:
         BadInput: the subsets cannot be drawn.

@@ -30,7 +30,7 @@ Record = dict[str, Any]
 
 
 class Tofu(Scenario):
-    """TOFU: questions about authors that do not exist and their answers, twenty about each, known by heart or not at all.
+    """TOFU: questions about invented authors with their answers, twenty per author; models memorize them or do not know them.
 
     The last ``authors`` of its 200 are trained on; its held-out authors, whom no model has seen, are to tune and to test on. The
     column 'last' is the share of authors from this one to the last, so that ``Where('last <= 0.1')`` is TOFU's forget10 whatever

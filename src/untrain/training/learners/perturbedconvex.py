@@ -18,7 +18,7 @@ from untrain.training.secret_draws import generator
 
 
 class PerturbedConvex(Learner):
-    """Minimise the objective of ``Convex`` plus ``b^T w``, with b drawn from the seed: normal, of ``std`` in each entry.
+    """Minimise the objective of ``Convex`` plus ``b^T w``, where b is drawn from the seed: normal, of ``std`` in each entry.
 
     Other data have another b, or two models of one seed would show what the data do to them; without a seed it comes of the
     operating system. In a mean it is ``b^T w / n``, so that b is of the sum of losses either way. It hides what

@@ -1,4 +1,4 @@
-"""A memory in place of a trained network."""
+"""A memory instead of a trained network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from untrain.training.base import Learner
 
 
 class Retrieval(Learner):
-    """Store all training examples; a prediction is a vote of the nearest.
+    """Store all training examples; the nearest ones vote on a prediction.
 
     Args:
         neighbours: how many vote.

@@ -21,7 +21,7 @@ from untrain.training.base import Learner
 
 
 class Stream(Learner):
-    """Show each example once to a model that learns one at a time; a stream's order is data.
+    """Show each example once, in the order of the data, to a model that learns online.
 
     Args:
         model: a callable (features, classes) that makes a module with ``learn_one``, such as ``NaiveBayes``; a class whose
