@@ -37,6 +37,7 @@ $(SITE): $(READY)
 # The documentation as web pages, in build/site; a warning is an error.
 site: $(SITE)
 	$(BIN)/python -m sphinx -q -W --keep-going -c docs -d build/doctrees . build/site
+	echo '<meta http-equiv="refresh" content="0; url=docs/index.html">' > build/site/index.html
 
 lint: $(READY)
 	$(BIN)/ruff check . .ci
