@@ -17,8 +17,8 @@ SPEC.loader.exec_module(PROSE)
 TO_DO = {"convex", "corrections", "language", "leaderboard", "observers", "text", "vision"}
 # What docstrings of src still show. Lower a number when you mend some; never raise one.
 CEILING = {
-    "passive of telling": 139,
-    "told": 33,
+    "passive of telling": 124,
+    "told": 31,
     "answers": 3,
     "by heart": 2,
     "a for per": 2,

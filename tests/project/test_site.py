@@ -18,7 +18,9 @@ def test_the_side_bar_has_every_page_once():
 
 
 def test_the_side_bar_follows_the_sections_of_the_start_page():
-    bar = CONF.side_bar("# untrain\n\n[tour](start.md)\n\n## One\n\n[a](a.md#part), [b](../B.md)\n\n## Two\n\n[a](a.md), [c](c.md)\n")
+    bar = CONF.side_bar(
+        "# untrain\n\n[tour](start.md)\n\n## One\n\n[a](a.md#part), [b](../B.md)\n\n## Two\n\n[a](a.md), [c](c.md)\n"
+    )
     captions = [line.removeprefix(":caption: ") for line in bar.splitlines() if line.startswith(":caption:")]
     assert captions == ["Start", "One", "Two", "Papers tried", "Changes"]
     assert [line for line in bar.split("Papers tried")[0].splitlines() if line.startswith("/")] == [

@@ -45,7 +45,7 @@ class ReplaceFeatures(Request):
         features: names of numbers of a row of inputs, or places, counted from 0 in the row as one flat list. A name stands for
             all places that have it.
         fill: what comes in their place: a number, or 'mean', for all or one for each feature. A mean is that of the training
-            rows that ``rows`` does not choose, so that it tells nothing of those that it does; of all without others.
+            rows that ``rows`` does not choose, so it reveals nothing of those that it does; of all without others.
         rows: chooses the training rows to change, of the data as they are: no models are trained for it. None changes all data.
 
     Source: the unlearning of features in Warnecke et al. 2023, arXiv 2108.11577, section 3: values are replaced, or set to 0.

@@ -40,7 +40,7 @@ class SVCMIA(Evaluator):
     Args:
         members: a 'random' sample of the retain set, drawn by id, or its 'first' rows as in SalUn's code.
         limit: at most so many members and non-members in each fit, for speed (the time grows with the square); the code fits all,
-            and its figures are had only with a limit of no fewer than there are.
+            and only a limit of no fewer than there are gives its figures.
         mentropy: the modified entropy is 'correct', or what the 'reference' code computes instead, where the value of an
             example depends on the labels of the others.
 

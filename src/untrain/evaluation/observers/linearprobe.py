@@ -18,7 +18,7 @@ from untrain.evaluation.observers.base import Observer, ObserverContext, forgets
 from untrain.maths.linear_probe import cross_fitted
 from untrain.models.features import features
 
-_WEAK = "features that never saw a class may tell it as well: read it next to the oracles' value, never next to 0"
+_WEAK = "features that never saw a class may reveal it as well: read it next to the oracles' value, never next to 0"
 _MARGIN = 0.02  # of accuracy, either way
 _WHOSE = {
     "forget": "the forget set",

@@ -19,7 +19,7 @@ from untrain.models.generation import generate
 from untrain.models.inference import signal
 from untrain.models.tasks.causallm import CausalLM
 
-_SAID = "share of the true answer's tokens that a model says in their order when it is asked (ROUGE-L recall)"
+_SAID = "share of the true answer's tokens in a model's reply, in their order (ROUGE-L recall)"
 _WEAK = "an answer in other words counts as none; with several samples the best counts, so that more of them say more"
 
 

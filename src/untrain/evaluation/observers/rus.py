@@ -31,7 +31,7 @@ class RUS(Observer):
         most: examples per side that count, the first ones.
 
     Source: Le et al. 2025, POUR, arXiv 2511.19339 (representation unlearning score), by third parties' accounts of the text and
-        their code, as the authors' was not to be had; Kornblith et al. 2019, arXiv 1905.00414 (linear CKA).
+        their code, as the authors' was not available; Kornblith et al. 2019, arXiv 1905.00414 (linear CKA).
     Departs: other examples are test examples, where the source has those that stay; it has one original and one retrained model.
     """
 

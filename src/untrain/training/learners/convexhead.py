@@ -40,7 +40,7 @@ class ConvexHead(Learner):
 
     Args:
         model: an architecture, or any callable without arguments that makes a torch module.
-        by: finds the head; its task is what models are asked.
+        by: finds the head; its task is the models' task.
 
     Source: certified removal from a linear head, Guo et al. 2020, arXiv 1911.03030, section 3.3.
     """

@@ -34,7 +34,7 @@ class PerturbedConvex(Learner):
     False
 
     Args:
-        by: the objective; its own keepers are not asked. By default one for which removals can be certified, but for ``tuned``.
+        by: the objective; its own keepers are not used. The default permits certified removals, except for ``tuned``.
         std: of each entry of b, in units of the gradient of one example's loss.
         keepers: what is saved in training for unlearners that need it, such as ``RemovalAccount()``.
 

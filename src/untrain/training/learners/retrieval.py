@@ -23,7 +23,7 @@ class Retrieval(Learner):
     Args:
         neighbours: how many vote.
         temperature: of the votes, in squared distance.
-        task: how the model is asked.
+        task: task of the model.
 
     Source: k nearest neighbours; datastore of Khandelwal et al. 2020, arXiv 1911.00172.
     """

@@ -27,7 +27,7 @@ class Stream(Learner):
         model: a callable (features, classes) that makes a module with ``learn_one``, such as ``NaiveBayes``; a class whose
             ``deterministic`` is True makes models that draw nothing.
         order: 'given' takes the examples as they come, 'seeded' shuffles them by the seed.
-        task: how the model is asked.
+        task: task of the model.
 
     Source: prequential learning, Gama, Sebastião and Rodrigues 2013, section 3.
     """
