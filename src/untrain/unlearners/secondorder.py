@@ -35,8 +35,8 @@ class SecondOrder(Unlearner):
 
     ``G`` is what the request changes of the gradient of the mean loss, the examples that take the place of others less those that
     go, and H the Hessian of the mean loss on the data after the request. Both are taken at the model's weights, and those that may
-    not move stay fixed. Where H is negative along a direction that conjugate gradients meet, as it may be in a deep network, the step
-    ends before it, with a note. Batch-norm buffers stay as they are.
+    not move stay fixed. If conjugate gradients meet a direction of negative curvature, as in a deep network, the step ends before
+    it, with a note. Batch-norm buffers stay as they are.
 
     Args:
         damping: added to the Hessian's eigenvalues.
