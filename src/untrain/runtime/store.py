@@ -166,7 +166,7 @@ class Store:
         names = [*(f"{n}.npy" for n in arrays or {}), *(f"{n}.safetensors" for n in tensors or {})]
         strange = [name for name in names if not FILE.fullmatch(name)]
         if strange:
-            raise StoreError(f"{strange[0]!r} is no name for a file of an entry: take letters, digits, '_', '-' and '.'")
+            raise StoreError(f"{strange[0]!r} is not a name for a file of an entry: take letters, digits, '_', '-' and '.'")
         work, folder = self.path / "tmp" / work_name(key[:16]), self._folder(key)
         try:
             work.mkdir()

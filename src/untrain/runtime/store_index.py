@@ -66,7 +66,7 @@ class StoreIndex:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """The index; one that is damaged, or is another table, is begun anew. What is no plain file is left alone."""
+        """The index; one that is damaged, or is another table, is begun anew. What is not a plain file is left alone."""
         try:
             is_link = self.path.is_symlink()
         except OSError as error:

@@ -128,7 +128,7 @@ def staying(store: StoreLike) -> dict[Path, str]:
     """What lies where processes work, and goes at no age or by its age alone: why it stays."""
     work = [left for left in _within(store.path / "tmp") if not left.name.startswith(GONE)] + own_scratch()
     whys = {left: why_kept(left, float("inf")) for left in work}
-    whys |= {lock: "it is no lock, so only its age counts" for lock in _strange_locks(store) if _is_file(lock)}
+    whys |= {lock: "it is not a lock, so only its age counts" for lock in _strange_locks(store) if _is_file(lock)}
     if _is_at_work(store):
         whys |= dict.fromkeys(_within(store.path / "search"), "somebody works in the store")
     return {left: why for left, why in whys.items() if why}

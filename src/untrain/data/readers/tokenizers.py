@@ -85,7 +85,9 @@ def load(path: str) -> Tokenizer:
     try:
         made = Tokenizer.from_str(text)
     except Exception as error:  # the library raises no narrower one
-        raise DataError(f"{str(file)!r} is no tokenizer of the tokenizers library: {' '.join(str(error).split())[:200]}") from None
+        raise DataError(
+            f"{str(file)!r} is not a tokenizer of the tokenizers library: {' '.join(str(error).split())[:200]}"
+        ) from None
     made.no_padding()
     made.no_truncation()
     return made

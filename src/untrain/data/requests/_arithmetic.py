@@ -129,7 +129,7 @@ def _is_fraction_of(value: Value, column: Value) -> bool:
 def _number(result: Value, left: Value, right: Value) -> Value:
     """The result, if it is a number wherever both parts are."""
     if bool(np.any(np.isnan(result) & ~np.isnan(left) & ~np.isnan(right))):
-        raise NotExact("a part of it is no number, as of infinity less infinity: leave infinite cells out")
+        raise NotExact("a part of it is not a number, as of infinity less infinity: leave infinite cells out")
     return result
 
 

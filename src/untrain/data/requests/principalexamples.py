@@ -56,7 +56,9 @@ class PrincipalExamples(Request):
             )
         values = np.asarray(train.columns[name])
         if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
-            raise RequestError(f"the column {name!r} holds what is no finite number: a coordinate of each example is needed")
+            raise RequestError(
+                f"the column {name!r} holds something that is not a finite number: a coordinate of each example is needed"
+            )
         count = round(self.fraction * len(train))
         if not 0 < count < len(train):
             raise RequestError(f"fraction={self.fraction:g} of {len(train)} examples is {count}: some, and not all, are needed")

@@ -56,7 +56,7 @@ class ReplaceTokens(Request):
         if isinstance(self.fill, tuple) and len(self.fill) != len(self.tokens):
             raise RequestError(f"{len(self.tokens)} tokens and {len(self.fill)} fills: give one for all, or one for each")
         if not isinstance(train.x, Ragged):
-            raise RequestError("the inputs are no rows of tokens: take ReplaceFeatures for rows of numbers")
+            raise RequestError("the inputs are not rows of tokens: take ReplaceFeatures for rows of numbers")
         chosen = np.arange(len(train)) if self.rows is None else np.asarray(self.rows.draw(train))
         some = train.x.take(chosen)
         changes = (self._replaced(some.values) != some.values).cpu().numpy()

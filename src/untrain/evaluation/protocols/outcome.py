@@ -71,7 +71,7 @@ class Evidence:
     Args:
         verdicts: on all tested scores.
         counts: of forget examples that are 'recognised' and that are 'standing_out', and of all of them, 'forget'.
-        alarm: why retrained models are no fair yardstick; empty where they are.
+        alarm: why retrained models are not a fair yardstick; empty where they are.
         heading: score name -> what to call it in a sentence.
     """
 

@@ -50,6 +50,6 @@ def alarm(original: Observation, oracle: Observation) -> str:
 
 
 _SO = (
-    "more apart than seeds explain, though both were trained on it: the retrained models are no fair yardstick (another recipe, "
+    "more apart than seeds explain, though both were trained on it: the retrained models are not a fair yardstick (another recipe, "
     "precision or split?), and what looks like memory may be how well a training run went"
 )

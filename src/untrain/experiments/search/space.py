@@ -192,7 +192,7 @@ def _values_of(name: str, text: str, field: SearchField, method: Spec) -> Dimens
     try:
         low, high = (float(end.strip().removesuffix("%")) for end in ends.groups())
     except ValueError:
-        raise SpecError(f"--over {name}={text}: {ends[1]} and {ends[2]} are no numbers") from None
+        raise SpecError(f"--over {name}={text}: {ends[1]} and {ends[2]} are not numbers") from None
     if not -math.inf < low < high < math.inf:
         raise SpecError(f"--over {name}={text}: the first end must be below the second, and both finite")
     unit = "%" if text.rstrip().endswith("%") else ""
