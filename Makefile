@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SITE := $(VENV)/.site
 
-.PHONY: demo test test-slow bench reliability lint types all clean
+.PHONY: demo test test-slow bench reliability site lint types all clean
 all: lint types test
 
 $(READY): pyproject.toml constraints.txt
@@ -32,6 +33,15 @@ bench: $(READY)
 # Attacks on untrain, and one table; ARGS=--fast for a part of them.
 reliability: $(READY)
 	$(BIN)/python reliability $(ARGS)
+
+$(SITE): $(READY)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
+	touch $(SITE)
+
+# The documentation as web pages, in build/site; a warning is an error.
+site: $(SITE)
+	$(BIN)/python -m sphinx -q -W --keep-going -c docs -d build/doctrees . build/site
+	echo '<meta http-equiv="refresh" content="0; url=docs/index.html">' > build/site/index.html
 
 lint: $(READY)
 	$(BIN)/ruff check . .ci

@@ -160,7 +160,7 @@ def _entry(place: ClassLocation) -> str:
         default = "needed" if about["default"] is None else f"`{_bar(about['default'])}`"
         lines.append(f"| `{name}` | `{_bar(about['type'])}` | {default} | {about['range'] or ''} | {_cell(about['doc'])} |")
     if _sees(place):
-        lines += ["", f"Sees beside the model: {_sees(place)}."]
+        lines += ["", f"Sees besides the model: {_sees(place)}."]
     if issubclass(cls, Recipe):
         lines += ["", f"With its defaults it is `{cls().expand()!r}`."]
     lines += ["", f"Source: {_links(place.source)}"]
@@ -169,7 +169,7 @@ def _entry(place: ClassLocation) -> str:
 
 
 def _sees(place: ClassLocation) -> str:
-    """What an unlearner or a recipe sees beside the model; nothing of what has another role."""
+    """What an unlearner or a recipe sees besides the model; nothing of what has another role."""
     return (access_of(place) or "") if place.role in ("unlearner", "recipe") else ""
 
 

@@ -1,4 +1,4 @@
-"""How often oracles that are no fair yardstick raise the alarm: ``python -m papers.protocols.alarms "Digits()" --store models``.
+"""How often oracles that are not a fair yardstick raise the alarm: ``python -m papers.protocols.alarms "Digits()" --store models``.
 
 Oracles of the same recipe, of half and of twice as many epochs, and of another split, which saw the forget set and left out as many
 other examples, against 5 originals of the recipe.

@@ -92,8 +92,8 @@ def test_outputs_that_are_not_finite_are_refused_where_they_are_asked_for():
 
 @pytest.mark.parametrize("rows", [[12], [-1], [], [0.5], [[1]]])
 def test_rows_that_are_not_there_are_refused(rows):
-    refused(planted()[0], "rows holds what is no row: one or more whole numbers from 0 to 11", rows=rows)
-    refused(planted()[0], "asked_rows holds what is no row", asked_rows=[17])
+    refused(planted()[0], "rows holds something other than a row: one or more whole numbers from 0 to 11", rows=rows)
+    refused(planted()[0], "asked_rows holds something other than a row", asked_rows=[17])
 
 
 @pytest.mark.parametrize(("values", "said", "error"), [

@@ -111,8 +111,8 @@ def test_what_may_be_0_corrects_nothing():
 
 
 @pytest.mark.parametrize(("change", "said"), [
-    (lambda v, r, o, a: (v, r, o, a[:5]), r"asked holds what is no row: 30 whole numbers from 0 to 29"),
-    (lambda v, r, o, a: (v, r, o, a + 1), "what is no row"),
+    (lambda v, r, o, a: (v, r, o, a[:5]), r"asked holds something other than a row: 30 whole numbers from 0 to 29"),
+    (lambda v, r, o, a: (v, r, o, a + 1), "something other than a row"),
     (lambda v, r, o, a: (v, r & False, o, a), "of examples that a held-out model lacks, and of others, are needed"),
     (lambda v, r, o, a: (v[:, :3], r | (np.arange(30) < 3), o[:, :3], a[:3]), "a held-out model lacks, and of others, are needed"),
 ])  # fmt: skip

@@ -1,4 +1,4 @@
-"""An evaluator that is called directly refuses outputs that are no numbers in one line, wherever they lie."""
+"""An evaluator that is called directly refuses outputs that are not numbers in one line, wherever they lie."""
 
 import numpy as np
 import pytest

@@ -166,7 +166,7 @@ def test_what_is_no_number_is_refused():
     x = np.arange(12) / 2
     x[3] = np.inf
     for rule in ("not (x % 2 < 1)", "not (x - x == 0)", "not (x // 1 < 9)"):
-        with pytest.raises(RequestError, match="a part of it is no number"):
+        with pytest.raises(RequestError, match="a part of it is not a number"):
             ut.Where(rule).draw(data(x=x))
     x[3] = np.nan
     assert ut.Where("x - 1 > 3").draw(data(x=x)).tolist() == [9, 10, 11]

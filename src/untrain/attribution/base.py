@@ -146,7 +146,7 @@ def check_rows(rows: Sequence[int] | Array | None, n: int, name: str) -> Array:
     """
     wanted = np.arange(n) if rows is None else np.asarray(rows)
     if wanted.ndim != 1 or not wanted.size or wanted.dtype.kind not in "iu" or wanted.min() < 0 or wanted.max() >= n:
-        raise DataError(f"{name} holds what is no row: one or more whole numbers from 0 to {n - 1} are needed")
+        raise DataError(f"{name} holds something other than a row: one or more whole numbers from 0 to {n - 1} are needed")
     return wanted.astype(np.int64)
 
 

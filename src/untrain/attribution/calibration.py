@@ -143,7 +143,9 @@ def fit_multipliers(
     """
     _check(values, removed, outputs, base)
     if asked.shape != outputs.shape[1:2] or asked.dtype.kind not in "iu" or asked.min() < 0 or asked.max() >= len(values):
-        raise DataError(f"asked holds what is no row: {outputs.shape[1]} whole numbers from 0 to {len(values) - 1} are needed")
+        raise DataError(
+            f"asked holds something other than a row: {outputs.shape[1]} whole numbers from 0 to {len(values) - 1} are needed"
+        )
     lacking = removed[:, asked]
     if not lacking.any() or lacking.all():
         raise DataError("outputs of examples that a held-out model lacks, and of others, are needed: ask about both")

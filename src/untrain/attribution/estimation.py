@@ -15,7 +15,7 @@ HELD_OUT = 20  # models of which a linear datamodeling score is made, at least
 
 
 class Estimation(Spec):
-    """How effects are estimated: an attributor, the models that it works on, and models that check and scale it.
+    """How to estimate effects: an attributor, its models, and models that check and scale its values.
 
     Of a population each model is trained on a random half of the training data; attributors that work on models themselves take
     originals. As many models as are ``held_out`` see other halves, for the linear datamodeling score; as many again are trained

@@ -61,7 +61,7 @@ class Attribution:
 
     @property
     def scaled(self) -> bool:
-        """Whether values are in units of the outputs, apart from multipliers: TRAK's, for one, are not."""
+        """Return whether values are in units of the outputs, apart from multipliers: TRAK's, for one, are not."""
         place = find(self.method.partition("(")[0])
         return place is None or place.role != "attributor" or bool(getattr(load_class(place.name), "scaled", True))
 
@@ -83,7 +83,7 @@ def correction(attribution: Attribution, ids: Sequence[Any] | Array, scale: floa
     Args:
         attribution: the table.
         ids: of the examples.
-        scale: factor in place of the multipliers, such as one of your own; None takes these, or 1 where they were not fitted.
+        scale: factor instead of the multipliers, such as one of your own; None takes these, or 1 where they were not fitted.
 
     Raises:
         DataError: the table does not cover an example, one is named twice, or values that are not in units of the outputs have no
@@ -112,7 +112,7 @@ def correction(attribution: Attribution, ids: Sequence[Any] | Array, scale: floa
 
 
 def _own(attribution: Attribution, ids: Sequence[Any]) -> Array:
-    """Whether an example that was asked about is one of some training examples, bool (t,)."""
+    """Return whether an example that was asked about is one of some training examples, bool (t,)."""
     own = np.isin(attribution.asked_ids, np.asarray(ids, dtype=attribution.asked_ids.dtype))
     return own if attribution.trained is None else own & attribution.trained
 
@@ -131,7 +131,7 @@ def effects_on(attribution: Attribution, forget: Examples, retain: Examples, sca
         attribution: the table.
         forget: the examples to forget.
         retain: the examples that stay.
-        scale: factor in place of the multipliers, as ``correction`` takes it.
+        scale: factor instead of the multipliers, as ``correction`` takes it.
 
     Raises:
         DataError: the table does not cover an example, or values that are not in units of the outputs have no multipliers.

@@ -42,21 +42,26 @@ def attribute(
     workers: Count | None = 1, on_progress: OnProgress | None = None, executor: str | Executor | Pool | None = None,
     precision: str = "auto", images: bool = True, command: str = "", replace: bool = False, price: bool = False,
 ) -> Document:  # fmt: skip
-    """Show which training examples raise and lower the margin of an example's label, in logits.
+    """List the training examples that caused an output.
 
-    The models are those that ``DatamodelMatch`` takes for its effects: stored ones are not trained again.
+    These are the training examples that raise and lower the margin of an example's label most. The models are those that
+    ``DatamodelMatch`` uses for its effects: stored ones are not trained again.
+
+    Examples:
+        untrain attribute "FashionPCA(size=2000)" --out why --price
+        untrain attribute Digits --ids 3,6 --rows 0,12 --models 1024
 
     Args:
         scenario: data and model, such as 'Digits' or 'FashionPCA(size=2000)'.
-        ids: training examples to ask about, such as '3,7', or a file of their ids; None takes, where no rows are named either, up
-            to 4 test examples that more than half of the originals get wrong and 4 of the forget set, those of the lowest margin.
-        rows: test examples to ask about, by their places from 0, such as '0,12'; None asks about none besides the ids.
-        attributor: what estimates, such as 'Datamodels()', 'MeanDifference()' or 'TRAK()'.
-        models: number of models that it works on; None is 512 of a population, each trained on a random half, or 4 originals.
+        ids: training examples to explain, such as '3,7', or a file of their ids; None selects, if no rows are named either, up to 4
+            test examples that more than half of the originals get wrong and 4 of the forget set, those of the lowest margin.
+        rows: test examples to explain, by their positions from 0, such as '0,12'; None explains only the ids.
+        attributor: estimator, such as 'Datamodels()', 'MeanDifference()' or 'TRAK()'.
+        models: number of models that it uses; None is 512 of a population, each trained on a random half, or 4 originals.
         held_out: number of models of each kind that check and scale the estimates, 20 or more.
         top: number of training examples shown each way.
         out: folder of attribute.html, attribute.json, attribute.csv and the whole table, attribute.npz; None writes nothing.
-        seed: from which the seeds of all models, and what they see, are drawn.
+        seed: seed from which those of all models, and what they see, are derived.
         precision: number format of the training of originals: 'float32', 'bfloat16', or 'auto' for bfloat16 where it is faster.
         images: whether the page shows the examples themselves.
         price: whether to return the price and train nothing.

@@ -31,7 +31,11 @@ def audit(
     observers: str | Observer | Sequence[str | Observer] = (), command: str = "", on_progress: OnProgress | None = None,
     price: bool = False, replace: bool = False, protocol: str | Protocol = "standard",
 ) -> Document:  # fmt: skip
-    """Score what someone else's code unlearned, with their oracles or ours.
+    """Score models that other code unlearned.
+
+    Examples:
+        untrain audit --unlearned u/ --oracles o/ --labels y.npy --sides s.csv
+        untrain audit --model new.safetensors --scenario Digits --oracles 19
 
     Arguments that are not named below are those of ``run``.
 
@@ -44,7 +48,7 @@ def audit(
         precision: number format of gradient steps of oracles, that of the checkpoints: 'float32', 'bfloat16', or 'auto' for
             bfloat16 where it is faster.
         compiled: compile oracles by torch.compile.
-        observers: observer that looks at checkpoints and at retrained models too, such as 'ZRF'.
+        observers: observer that scores checkpoints and retrained models themselves, such as 'ZRF'.
         price: whether to return the price and train nothing.
 
     Returns:

@@ -16,22 +16,42 @@ if TYPE_CHECKING:
 
 
 def methods() -> list[Document]:
-    """List unlearners and recipes, each with what it sees beside the model: the retain set, or nothing of it."""
+    """List methods, each with the data that it sees.
+
+    Examples:
+        untrain methods
+        untrain show DEL
+    """
     return [_with_access(entry) for entry in _described("unlearner", "recipe")]
 
 
 def localizers() -> list[Document]:
-    """List localizers, which find the weights that hold a forget set, each with what it sees beside the model."""
+    """List localizers, which select the weights that may change.
+
+    Examples:
+        untrain localizers
+        untrain show WeightedGrad
+    """
     return [_with_access(entry) for entry in _described("localizer")]
 
 
 def evaluators() -> list[Document]:
-    """List evaluators, which turn outputs into scores."""
+    """List evaluators, which turn outputs into scores.
+
+    Examples:
+        untrain evaluators
+        untrain show forget_gap
+    """
     return _scoring("evaluator")
 
 
 def observers() -> list[Document]:
-    """List observers: scores that need the model, not only its outputs."""
+    """List observers: scores that need the model itself.
+
+    Examples:
+        untrain observers
+        untrain show Relearn
+    """
     return _scoring("observer")
 
 
@@ -49,17 +69,32 @@ def _scoring(role: str) -> list[Document]:
 
 
 def scenarios() -> list[Document]:
-    """List scenarios: data, model and request under a name."""
+    """List scenarios, requests, label noise and networks.
+
+    Examples:
+        untrain scenarios
+        untrain show Digits
+    """
     return _described("scenario")
 
 
 def executors() -> list[Document]:
-    """List executors, which say who does the work: this process, others of this machine, or other machines."""
+    """List executors, which run the work here or elsewhere.
+
+    Examples:
+        untrain executors
+        untrain run Digits DEL --executor "Processes(4)"
+    """
     return _described("executor")
 
 
 def show(name: str) -> Document:
-    """Explain a class, a score or a word of reports: what it is, its fields, its source.
+    """Explain a class, a score or a word of reports.
+
+    Examples:
+        untrain show DEL
+        untrain show forget_gap
+        untrain show oracle
 
     A dotted name is imported, which runs the code of its module.
 

@@ -17,9 +17,14 @@ def check(method: str | type[Spec] | Spec, only: str | Sequence[str] = ()) -> li
 
     A dotted name is imported, which runs the code of its module.
 
+    Examples:
+        untrain check DEL
+        untrain check my_package.my_method
+        untrain check DEL --only "it moves some parameter"
+
     Args:
         method: name of a class, such as DEL, or dotted name of a module or class of your own; in Python also a class or an object.
-        only: promise to try, in its words, such as 'it moves some parameter'; several may be given, and none tries all.
+        only: promise to check, by its title, such as 'it moves some parameter'; by default all of them.
 
     Returns:
         For each promise 'method', 'promise', 'error', which is None where it is kept and else says what to do, and 'tried',

@@ -1,4 +1,4 @@
-"""What each method sees beside the model, read from source: a listing imports no method."""
+"""What each method sees besides the model, read from source: a listing imports no method."""
 
 from __future__ import annotations
 

@@ -35,9 +35,14 @@ def demo(
     workers: Count | None = None, images: bool = True, command: str = "untrain demo", on_progress: OnProgress | None = None,
     executor: str | Executor | Pool | None = None, replace: bool = False, protocol: str | Protocol = "standard",
 ) -> Document:  # fmt: skip
-    """Run the main job on scikit-learn's handwritten digits: a privacy request and a repair request.
+    """Run two requests on handwritten digits and write a report.
 
-    The arguments are those of ``run``.
+    One request is for privacy, the other repairs labels that were planted wrong. The arguments are those of ``run``.
+
+    Examples:
+        untrain demo
+        untrain demo --seeds 2 --oracles 4 --out quick
+        untrain demo --price
     """
     from untrain.evaluation.protocols.protocol import protocol_of
     from untrain.experiments.pipeline import run_comparisons

@@ -28,23 +28,27 @@ def leaderboard(
     command: str = "", on_progress: OnProgress | None = None, precision: str = "auto",
     executor: str | Executor | Pool | None = None, replace: bool = False, without: str | Method | Iterable[str | Method] = (),
 ) -> Document:  # fmt: skip
-    """Rank methods by how near their models are to retrained ones, on several requests, each tuned by as many trials.
+    """Rank methods on several requests, each tuned alike.
 
-    What the store has is not made again, so a board that was stopped goes on. With a board.json the methods that are named alone
-    are tuned and run, and ranked beside its rows.
+    The rank is by how near a method's models are to retrained ones. A stopped board continues from the store. With a board.json
+    only the named methods are tuned and run, and ranked among its rows.
+
+    Examples:
+        untrain leaderboard --board digits --price
+        untrain leaderboard my_package.MyMethod --board board.json
 
     Args:
-        methods: unlearners and recipes, such as my_package.MyMethod; by default all that are found, or none beside a board.json.
+        methods: unlearners and recipes, such as my_package.MyMethod; by default all that are found, or none with a board.json.
         board: 'fashion', which needs its images, 'digits', which needs none, or the board.json of an earlier one, or its folder.
         data: folder of the data, where the board's scenario reads one.
         store: folder of models and trials; None is ~/.untrain.
         out: folder of board.json and leaderboard.html; None writes none.
         seeds: number of original models, each unlearned by each method; None is the board's number.
         oracles: number of models retrained without each forget set; None is the board's number.
-        trials: settings that are tried of each method, its defaults among them; None is the board's number, 1 tunes nothing.
-        effects: whether methods take part that subtract estimated effects, which take hundreds of models.
-        replace: replace the files of another board in ``out`` too.
-        without: method that takes no part though it is found, such as one that is dearer than retraining.
+        trials: number of settings to try per method, its defaults among them; None is the board's number, 1 tunes nothing.
+        effects: whether to include methods that subtract estimated effects, which take hundreds of models.
+        replace: replace even the files of another board in ``out``.
+        without: method to leave out, such as one that costs more than retraining.
 
     Returns:
         The document of board.json: 'requests', each with 'rows', 'yardsticks' and 'standings'; 'left_out'; and the 'price'.

@@ -34,9 +34,13 @@ def localize(
     on_progress: OnProgress | None = None, precision: str = "auto", out: str | Path | None = None, command: str = "",
     replace: bool = False,
 ) -> Document:  # fmt: skip
-    """Show where memorization lives: masks by layer, their overlap, their stability across seeds and batches.
+    """Compare localizers: which layers they select, how stably.
 
-    Stored originals are used, others are trained; masks are stored too.
+    The document also has the overlap of their masks. Originals and masks come from the store, or are made and stored.
+
+    Examples:
+        untrain localize Digits DEL Deepest "Gradient(keep=0.3)"
+        untrain localize Digits Fisher RandomMask --seeds 3 --out masks
 
     Args:
         localizers: localizers, such as Deepest or 'WeightedGrad(keep=0.1)', or recipes and expressions that have one, such as DEL.

@@ -38,7 +38,11 @@ def memorize(
     device: str = "cpu", threads: Count = 1, workers: Count | None = 1, on_progress: OnProgress | None = None,
     executor: str | Executor | Pool | None = None, price: bool = False, replace: bool = False,
 ) -> Document:  # fmt: skip
-    """Estimate how much each training example is memorized: scores by id, for Memorized(scores=...).
+    """Estimate how much models memorize each training example.
+
+    Examples:
+        untrain memorize "Digits(model=MLP(width=8))" --models 64 --out scores.csv
+        untrain memorize Digits --models 128 --price
 
     The scenario's learner trains models on random halves of the training data; stored ones are not trained again, and
     ``Memorized`` without a file uses the same models, whichever end it takes. The scenario's own request plays no part.
@@ -48,7 +52,7 @@ def memorize(
         out: file of scores by id, .csv or .npz; None writes none.
         models: number of models, 16 or more, each trained on a random half.
         price: whether to return the price and train nothing.
-        replace: replace scores of other examples in ``out`` too.
+        replace: replace even scores of other examples in ``out``.
 
     Returns:
         The document: 'examples', 'mean' and spread of memorization, 'error' (quantiles of standard errors), 'of' and 'about' (what

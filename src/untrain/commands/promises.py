@@ -152,7 +152,7 @@ def _cure(ask: Ask) -> str:
 
 
 def _is_module(name: str) -> bool:
-    """Whether a name is a module's; the packages that it lies in are imported."""
+    """Return whether a name is a module's; the packages that it lies in are imported."""
     outer = name.rpartition(".")[0]
     if outer and not (_is_module(outer) and hasattr(discovery.import_module(outer), "__path__")):
         return False

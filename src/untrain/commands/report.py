@@ -27,7 +27,12 @@ def report(
     on_progress: OnProgress | None = None,
     protocol: str | Protocol | None = None,
 ) -> Document:
-    """Score stored runs again and write the report: no model, no GPU.
+    """Write the report of stored runs again: no model, no GPU.
+
+    Examples:
+        untrain report --out again
+        untrain report --no-images --protocol strict
+        untrain report --evaluator "KLoM(least=10)" --evaluator Accuracy
 
     Args:
         runs: keys of runs (their beginning is enough), or folders of reports; by default the latest run.

@@ -30,7 +30,12 @@ def run(
     evaluators: str | Evaluator | Sequence[str | Evaluator] = (), observers: str | Observer | Sequence[str | Observer] = (),
     replace: bool = False, protocol: str | Protocol = "standard",
 ) -> Document:  # fmt: skip
-    """Train, forget, retrain oracles, audit, report.
+    """Compare methods: train, forget, retrain, score, report.
+
+    Examples:
+        untrain run Digits DEL
+        untrain run "Digits(request=Random(fraction=0.05))" DEL Nothing --seeds 2
+        untrain run Digits DEL --price
 
     In a script, several workers need ``if __name__ == "__main__"``.
 
@@ -51,17 +56,17 @@ def run(
         precision: number format of gradient steps: 'float32', 'bfloat16', or 'auto' for bfloat16 where it is faster.
         compiled: compile models by torch.compile, which pays for long training.
         budget: share of retraining's operations at which methods stop, such as '10%' or 0.1; None lets them finish.
-        executor: executor that does the work, such as 'Ray' or 'Processes(4)', or an open pool; None is this process or, with
+        executor: executor that runs the work, such as 'Ray' or 'Processes(4)', or an open pool; None is this process or, with
             several workers, processes of this machine.
         looks: number of interim looks at the scores; training stops once no method's outcome is open.
         evaluators: evaluator to score by instead of one of each, such as 'KLoM(least=10)'.
-        observers: observer that looks at the models too, such as 'Relearn'.
-        replace: replace a report of another problem in ``out`` too.
+        observers: observer that scores the models themselves, such as 'Relearn'.
+        replace: replace even a report of another problem in ``out``.
         protocol: margins within which a method passes: 'screening', 'standard', 'strict', or one of your own, such as
             'Protocol(attack=Margin(absolute=0.03))'.
 
     Returns:
-        The document of scores, with the price that was printed before.
+        The document of scores, with the price.
 
     Raises:
         BadInput: an argument is wrong; nothing was trained.

@@ -22,7 +22,13 @@ def search(
     device: str = "cpu", threads: Count = 1, workers: Count = 1, command: str = "", on_progress: OnProgress | None = None,
     precision: str = "auto", executor: str | Executor | Pool | None = None, replace: bool = False,
 ) -> Document:  # fmt: skip
-    """Choose values for a method's fields on validation data, without test data and, unless asked for, without oracles.
+    """Find values for a method's fields on validation data.
+
+    It uses no test data, and oracles only with the objective 'oracle'.
+
+    Examples:
+        untrain search Digits DEL --trials 30
+        untrain search Digits DEL --over steps.lr --over keep=0.1..0.5
 
     Args:
         method: an unlearner or a recipe; fields that are not searched stay as written.
@@ -30,7 +36,7 @@ def search(
         out: folder of search.json and search.csv; None writes none.
         trials: number of trials in all; the same search continues to more.
         seeds: number of original models over which a trial is averaged; a bad trial ends early.
-        objective: 'balanced', 'repair', 'valid', or 'oracle', which looks at retrained models.
+        objective: 'balanced', 'repair', 'valid', or 'oracle', which uses retrained models.
         over: field to search, as NAME, NAME=LOW..HIGH or NAME=FIRST,SECOND; by default those that usually matter.
         workers: number of processes; with several, trials depend on their speed.
 

@@ -13,11 +13,16 @@ def store(
     store: str | Path | None = None, prune: bool = False, older_than: Annotated[float, AtLeast(0)] | None = None,
     verify: bool = False,
 ) -> Document:  # fmt: skip
-    """Show how large a store is and what it holds; remove old entries, or verify its files.
+    """Show what a store holds; verify files or remove entries.
+
+    Examples:
+        untrain store
+        untrain store --verify
+        untrain store --prune --older-than 30
 
     Args:
-        prune: remove entries that are older than ``--older-than``, and with ``--verify`` those that are damaged.
-        older_than: age in days, by any clock, beyond which entries and others' work are removed; 0 removes all.
+        prune: remove entries older than ``--older-than`` days, and with ``--verify`` damaged ones.
+        older_than: age in days beyond which ``--prune`` removes entries and other machines' unfinished work; 0 removes all.
         verify: compare each file with the digest that was saved with it.
 
     Returns:

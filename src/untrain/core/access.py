@@ -1,4 +1,4 @@
-"""What a method sees beside the model, in a word."""
+"""What a method sees besides the model, in a word."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DATA = frozenset({"labels", "valid", "effects"})
 
 
 def access(needs: frozenset[str]) -> Access:
-    """Return what a method sees beside the model and the inputs of the forget set.
+    """Return what a method sees besides the model and the inputs of the forget set.
 
     >>> access(frozenset({"forget", "retain"})), access(frozenset({"forget", "labels"})), access(frozenset({"forget"}))
     ('retain set', 'retain-free', 'zero-shot')

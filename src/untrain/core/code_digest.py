@@ -55,7 +55,7 @@ def _imported_first(file: Path) -> tuple[str, ...]:
 
 @lru_cache(maxsize=512)
 def names_of_libraries(file: str) -> dict[str, str]:
-    """Top-level modules of libraries by the names under which a file imports something of them; empty for what is no file.
+    """Top-level modules of libraries by the names under which a file imports something of them; empty for what is not a file.
 
     >>> from untrain.core import mask
     >>> names_of_libraries(mask.__file__)["Tensor"]
@@ -136,7 +136,7 @@ def _root(file: Path, name: str) -> Path:
 
 
 def _file(name: str, beside: Path | None = None) -> Path | None:
-    """The file of a module that is no library, from where its package lies: the modules imported so far must not matter.
+    """The file of a module that is not a library, from where its package lies: the modules imported so far must not matter.
 
     Args:
         name: of the module.
@@ -156,7 +156,7 @@ def _file(name: str, beside: Path | None = None) -> Path | None:
 
 
 def _places(top: str, beside: Path | None) -> list[Path]:
-    """Folders in which a package may lie that is no library of somebody else: where its importer does, and the path."""
+    """Folders in which a package may lie that is not a library of somebody else: where its importer does, and the path."""
     if beside is not None and any((beside / each).exists() for each in (top, f"{top}.py")):
         return [beside]
     return [place for place in map(Path, sys.path) if INSTALLED.isdisjoint(place.parts)]

@@ -18,7 +18,7 @@ _moved: dict[int, tuple[Any, frozenset[Any] | None]] = {}
 
 
 def has_moved(value: Any) -> bool:
-    """Whether an object has changed while code ran that reads it."""
+    """Return whether an object has changed while code ran that reads it."""
     return id(value) in _moved
 
 

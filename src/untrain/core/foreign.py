@@ -96,7 +96,7 @@ def process_kept() -> Iterator[None]:
 
 
 def _is_known(code: object) -> bool:
-    """Whether it is a spec of ours, or a network of our layers and torch's that calls nobody else's functions."""
+    """Return whether it is a spec of ours, or a network of our layers and torch's that calls nobody else's functions."""
     if isinstance(code, nn.Module):
         return all(_top(type(part)) in KNOWN and all(map(_is_known_function, _called(part))) for part in code.modules())
     return dataclasses.is_dataclass(code) and is_ours(code)
@@ -125,7 +125,7 @@ def _left(name: str, changed: list[str], stuck: list[str], more: str = "") -> Br
 
 
 def was_spoiled() -> bool:
-    """Whether some code has changed what was put back since this was last asked: a fresh process is surer then."""
+    """Return whether some code has changed what was put back since this was last asked: a fresh process is surer then."""
     spoiled, _course.spoiled = _course.spoiled, False
     return spoiled
 

@@ -65,7 +65,7 @@ def noting_interrupts() -> Iterator[None]:
 
 
 def is_from_outside(error: KeyboardInterrupt) -> bool:
-    """Whether one that was just raised may be a user's: always where nobody noted."""
+    """Return whether one that was just raised may be a user's: always where nobody noted."""
     if isinstance(error, StopAsked):
         return True
     handler = signal.getsignal(signal.SIGINT)

@@ -11,7 +11,7 @@ INSTALLED = frozenset(("site-packages", "dist-packages"))
 
 
 def is_library(module: str) -> bool:
-    """Whether a module is Python's own or an installed one of somebody else; nothing is imported.
+    """Return whether a module is Python's own or an installed one of somebody else; nothing is imported.
 
     >>> is_library("torch.nn"), is_library("json"), is_library("untrain.core"), is_library("__main__")
     (True, True, False, False)

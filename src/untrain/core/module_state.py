@@ -1,7 +1,7 @@
 """Which plain values of a module are constants, and which are state that its own functions move.
 
 A name that a function of its module reads and then sets, such as a counter, a cache or a flag, is state: it may move, and no key
-covers it. Every other plain value of a module that is no library is a constant: keys cover it, foreign code that changes it is
+covers it. Every other plain value of a module that is not a library is a constant: keys cover it, foreign code that changes it is
 named, and it is put back; one that its own module computes, such as the last loss, is put back without a word.
 """
 
@@ -18,7 +18,7 @@ PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a value is a number, a text, nothing, or a tuple of such.
+    """Return whether a value is a number, a text, nothing, or a tuple of such.
 
     >>> is_plain((1, "a", None)), is_plain([1])
     (True, False)

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def is_ours(value: Any) -> bool:
-    """Whether what a spec stands for is made of parts of this package alone.
+    """Return whether what a spec stands for is made of parts of this package alone.
 
     >>> from untrain.evaluation.metrics.accuracy import Accuracy
     >>> is_ours(Accuracy())

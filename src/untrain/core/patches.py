@@ -1,6 +1,6 @@
 """Functions, classes and constants that foreign code may have replaced: what is watched, what changed, and how it is put back.
 
-Of modules that are no libraries, constants are watched beside code; ``module_state.py`` says which plain values are constants.
+Of modules that are not libraries, constants are watched beside code; ``module_state.py`` says which plain values are constants.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Names:
 
 
 def _alike(now: list[Any], before: list[Any]) -> bool:
-    """Whether two lists are of the same things; equal numbers may be of two types."""
+    """Return whether two lists are of the same things; equal numbers may be of two types."""
     return len(now) == len(before) and all(map(is_, now, before))
 
 
@@ -153,12 +153,12 @@ def _watched() -> _Watch:
 
 
 def _is_own_module(name: str, module: ModuleType, own: set[str]) -> bool:
-    """Whether a module is no library: of ours, or of the user's."""
+    """Return whether a module is not a library: of ours, or of the user's."""
     return name.partition(".")[0] in own and (name == "__main__" or vars(module).get("__file__") is not None)
 
 
 def _is_own(cls: type, module: str, top: str) -> bool:
-    """Whether a class is of the module, or of a library whose public name it bears there, and may be written to at all."""
+    """Return whether a class is of the module, or of a library whose public name it bears there, and may be written to at all."""
     if cls.__flags__ & (1 << 8):  # immutable, as classes of C are
         return False
     return cls.__module__.partition(".")[0] == top if is_library(top) else cls.__module__ == module
@@ -181,7 +181,7 @@ def _of_its_own(owner: Any, changes: list[Patch]) -> list[Patch]:
 
 
 def _constants(owner: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Patch]:
-    """Constants that are others now, of a module that is no library or of its class."""
+    """Constants that are others now, of a module that is not a library or of its class."""
     if is_library(owner.__name__ if isinstance(owner, ModuleType) else owner.__module__):
         return []
     plain = {n: was for n, was in before.items() if not n.startswith("__") and is_plain(was)}
@@ -196,7 +196,7 @@ def _constants(owner: Any, before: Mapping[str, Any], after: Mapping[str, Any]) 
 
 
 def _same(was: Any, now: Any) -> bool:
-    """Whether a plain value is the same; NaN is, and 1 is not True."""
+    """Return whether a plain value is the same; NaN is, and 1 is not True."""
     return now is was or (type(now) is type(was) and repr(now) == repr(was))
 
 
@@ -205,12 +205,12 @@ def _inherited(cls: type) -> set[str]:
 
 
 def _counts(value: Any) -> bool:
-    """Whether a value is code: a function, a class, a method, a property, a module; caches and counters may change."""
+    """Return whether a value is code: a function, a class, a method, a property, a module; caches and counters may change."""
     return callable(value) or isinstance(value, staticmethod | classmethod | property | ModuleType)
 
 
 def _by_a_library(change: Patch, newcomers: frozenset[str]) -> bool:
-    """Whether torch's optimizers or compiler wrapped a function for themselves, or an imported library replaced it."""
+    """Return whether torch's optimizers or compiler wrapped a function for themselves, or an imported library replaced it."""
     now = vars(change.owner).get(change.name, ABSENT) if not isinstance(change.owner, FunctionType) else ABSENT
     function = getattr(now, "__func__", now)
     code = getattr(function, "__code__", None)

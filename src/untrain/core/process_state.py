@@ -122,7 +122,7 @@ class ProcessState:
 
 
 def _differ(a: Any, b: Any) -> bool:
-    """Whether two values differ; those that cannot say, as arrays, do."""
+    """Return whether two values differ; those that cannot say, as arrays, do."""
     try:
         return bool(a != b)
     except Exception:
@@ -154,7 +154,7 @@ def _libraries(modules: Iterable[str]) -> frozenset[str]:
 
 
 def _is_of_users(variable: contextvars.ContextVar[Any]) -> bool:
-    """Whether a variable is of this package or of a module that is not installed; those of libraries are theirs to set."""
+    """Return whether a variable is of this package or of a module that is not installed; those of libraries are theirs to set."""
     for name, module in list(sys.modules.items()):
         file = _file(module)
         ours = name.startswith("untrain.")

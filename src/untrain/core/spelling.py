@@ -24,7 +24,7 @@ def tree_of(text: str) -> ast.expr:
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
-        offset = f"see column {error.offset}" if isinstance(error, SyntaxError) and error.offset else "it is no spelling"
+        offset = f"see column {error.offset}" if isinstance(error, SyntaxError) and error.offset else "it is not a spelling"
         first = re.match(r"\w*", text.strip())
         word = "" if first is None else first[0]
         near = suggest(word, discovery.index()) if keyword.iskeyword(word) else ""  # as of del

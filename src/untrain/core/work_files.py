@@ -41,7 +41,7 @@ def _machine() -> str:
 
 
 def is_older(path: Path, age: float, made: float | None = None) -> bool:
-    """Whether something is older than so many seconds by its own time or by that of when it was ``made``.
+    """Return whether something is older than so many seconds by its own time or by that of when it was ``made``.
 
     A clock may have been put back. What comes from the future counts as old as it is ahead, so that an age of 0 is true of all.
     """
@@ -50,7 +50,7 @@ def is_older(path: Path, age: float, made: float | None = None) -> bool:
 
 
 def is_abandoned(work: Path, age: float) -> bool:
-    """Whether the process that its name tells is gone; of work of another machine or without a name: whether it is older."""
+    """Return whether the process that its name tells is gone; of work of another machine or without a name: whether it is older."""
     return not why_kept(work, age)
 
 

@@ -65,7 +65,7 @@ class IdIndex:
         return text if self.find(text) is not None else csv_cell(text)
 
     def is_formed(self, word: Id) -> bool:
-        """Whether a word with digits has the form of an id: the same but for which digits they are, and how many."""
+        """Return whether a word with digits has the form of an id: the same but for which digits they are, and how many."""
         return re.search(r"\d", str(word)) is not None and _form(word) in self._forms
 
     def alike(self, word: Id) -> list[Id]:

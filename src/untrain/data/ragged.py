@@ -16,7 +16,7 @@ PAD = -100  # no token, and torch's own mark for a place that is not scored
 
 @dataclass(frozen=True, eq=False)
 class Ragged:
-    """Rows of whole numbers of several lengths, in place of a tensor: rows that are asked for come padded to the longest.
+    """Rows of whole numbers of several lengths, instead of a tensor: rows that are asked for come padded to the longest.
 
     Args:
         values: all rows one after the other, (total,).

@@ -46,7 +46,7 @@ class Sparse:
         """Of any sparse matrix of scipy, of which it keeps a copy by rows.
 
         Raises:
-            DataError: it has no rows or columns, or holds what is no number.
+            DataError: it has no rows or columns, or holds what is not a number.
         """
         if not sparse.issparse(matrix) or matrix.ndim != 2 or 0 in matrix.shape:
             raise DataError(f"a sparse matrix of scipy with rows and columns is needed, not {type(matrix).__name__}")

@@ -109,7 +109,7 @@ class LazyStack(NDArrayOperatorsMixin):
 
 
 def _lists_places(key: Any) -> bool:
-    """Whether a key takes some places along one axis."""
+    """Return whether a key takes some places along one axis."""
     return isinstance(key, slice) or (isinstance(key, list | np.ndarray) and np.ndim(key) == 1)
 
 

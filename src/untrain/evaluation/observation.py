@@ -105,17 +105,17 @@ class Observation:
 
     @property
     def in_forgotten_class(self) -> Array:
-        """Whether an example's class is in the forget set and not in the retain set, bool (n,)."""
+        """Return whether an example's class is in the forget set and not in the retain set, bool (n,)."""
         side, labels = np.asarray(self.side), np.asarray(self.labels)
         return np.isin(labels, np.setdiff1d(labels[side == "forget"], labels[side == "retain"]))
 
     @property
     def in_forgotten_part(self) -> Array:
-        """Whether an example is of the kind that is forgotten, by the request's rule or else by its class, bool (n,)."""
+        """Return whether an example is of the kind that is forgotten, by the request's rule or else by its class, bool (n,)."""
         return self.in_forgotten_class if self.covered is None else np.asarray(self.covered)
 
     def has(self, name: str) -> bool:
-        """Whether an output, a signal or another thing that scores need can be had.
+        """Return whether an output, a signal or another thing that scores need can be had.
 
         Args:
             name: an output such as 'logits', a signal such as 'margin', 'classes' (targets are classes, and known), 'strata' (they
@@ -136,7 +136,7 @@ class Observation:
         )
 
     def coincide(self) -> bool:
-        """Whether there are several models, and all put out the same: those of a deterministic learner."""
+        """Return whether there are several models, and all put out the same: those of a deterministic learner."""
         tables = self.outputs.values()
         return self.models > 1 and all(np.array_equal(row, table[0]) for table in tables for row in table[1:])
 
@@ -145,7 +145,7 @@ class Observation:
 
         Args:
             name: which.
-            true: whether targets before noise count, in place of those given.
+            true: whether targets before noise count, instead of those given.
 
         Raises:
             DataError: the task does not give it.

@@ -159,7 +159,7 @@ def logits_of_probabilities(row: Array, who: str) -> Array:
     What is 0 was rounded, and becomes the smallest number of its type; a note says how many there are.
 
     Raises:
-        DataError: they are no probabilities, or predicted classes, of which nothing more can be known.
+        DataError: they are not probabilities, or predicted classes, of which nothing more can be known.
     """
     found, rounded = guise(row), np.asarray(row)
     if found.startswith("rows of one 1"):

@@ -19,16 +19,16 @@ class Term:
 
 
 _WRITTEN = (
-    Term("original", "a model as it was trained, with the forget set", "docs/scores.md#from-answers-to-numbers"),
+    Term("original", "a model as it was trained, with the forget set", "docs/scores.md#from-outputs-to-numbers"),
     Term(
         "retrained", "a model trained from scratch without the forget set, also called an oracle; what a method is compared with",
-        "docs/scores.md#from-answers-to-numbers", ("oracle", "retraining", "exact unlearning"),
+        "docs/scores.md#from-outputs-to-numbers", ("oracle", "retraining", "exact unlearning"),
     ),
-    Term("unlearned", "an original after a method has worked on it", "docs/scores.md#from-answers-to-numbers", ("unlearning",)),
+    Term("unlearned", "an original after a method has worked on it", "docs/scores.md#from-outputs-to-numbers", ("unlearning",)),
     Term("forget set", "training examples to be forgotten", "docs/own-model.md#the-request", ("forget",)),
     Term("retain set", "the other training examples", "docs/own-model.md#the-request", ("retain",)),
     Term(
-        "test set", "examples that were not in the training set that untrain was given", "docs/scores.md#from-answers-to-numbers",
+        "test set", "examples that were not in the training set that untrain was given", "docs/scores.md#from-outputs-to-numbers",
         ("test",),
     ),
     Term("gap", "the retrained models' value minus the unlearned models'", "docs/scores.md#value-and-gap"),

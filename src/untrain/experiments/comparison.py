@@ -174,7 +174,7 @@ def choose_for(
 
 
 def portable(comparisons: Sequence[Comparison]) -> bool:
-    """Whether another process can make the same scenarios and methods."""
+    """Return whether another process can make the same scenarios and methods."""
     return sendable(*(part for comparison in comparisons for part in (comparison.scenario, *comparison.methods)))
 
 

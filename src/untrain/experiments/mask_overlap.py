@@ -29,7 +29,7 @@ def mask_contents(mask: Mask, model: nn.Module, problem: Problem) -> tuple[dict[
 
 
 def has_mask(entries: Sequence[Entry]) -> bool:
-    """Whether all entries have a mask's bits; of one that an older untrain made they were not kept."""
+    """Return whether all entries have a mask's bits; of one that an older untrain made they were not kept."""
     return bool(entries) and all("bits.npy" in e.record["files"] for e in entries)
 
 

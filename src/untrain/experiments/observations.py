@@ -176,7 +176,7 @@ def values_in(run: Entry, entries: Sequence[Entry], store: Store) -> dict[str, A
 
 
 def are_final(run: Entry, store: Store) -> bool:
-    """Whether all observations of a run stand; those that failed where the machine may be at fault are made again."""
+    """Return whether all observations of a run stand; those that failed where the machine may be at fault are made again."""
     return all(_entry(store, key).final for keys in run.record.get("observed", {}).values() for key in keys.values())
 
 

@@ -228,7 +228,7 @@ def results(
 
 
 def access_by_method(run: Entry) -> dict[str, str | None]:
-    """What each method of a run sees beside the model; None where it was made elsewhere."""
+    """What each method of a run sees besides the model; None where it was made elsewhere."""
     return {m["method"]: m.get("sees") for m in run.record["ingredients"]["models"]["methods"]}
 
 

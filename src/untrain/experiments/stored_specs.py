@@ -17,7 +17,7 @@ def parse_stored(spelling: str, role: Any) -> Any:
     program, or the user with ``untrain report --plugin``, imported already.
 
     Raises:
-        StoreError: it names a class that was not imported, is no spelling, or spells something else.
+        StoreError: it names a class that was not imported, is not a spelling, or spells something else.
     """
     strange = unknown_names(spelling)
     if strange:
@@ -42,7 +42,7 @@ def unknown_names(spelling: str) -> list[str]:
     ['somewhere.Else', 'b.C']
 
     Raises:
-        StoreError: it is no spelling.
+        StoreError: it is not a spelling.
     """
     try:
         tree = ast.parse(spelling.strip(), mode="eval")
@@ -54,7 +54,7 @@ def unknown_names(spelling: str) -> list[str]:
 
 
 def _is_imported(name: str) -> bool:
-    """Whether a class is there already; asking its module for it might import more."""
+    """Return whether a class is there already; asking its module for it might import more."""
     module, _, attribute = name.rpartition(".")
     known = sys.modules.get(module)
     return known is not None and isinstance(vars(known).get(attribute), type)

@@ -34,7 +34,7 @@ ROWS, ROWS_ON_A_GPU = 256, 1024
 
 
 class CriticalNeurons(Localizer):
-    """Keep the filters that have to be set to zero, one by one, until the examples of the forget set are predicted wrong.
+    """Keep the filters whose removal, one by one, makes the predictions on the forget set wrong.
 
     For each example the filter, or the weight of a layer without filters, of the largest ``sum of weight * gradient`` of
     ``mean loss(companions) - loss(example)`` goes, until the prediction flips or nothing lowers that objective. The mask is

@@ -17,7 +17,7 @@ from untrain.training.problem import Problem
 
 
 class Deepest(Localizer):
-    """Keep tensor after tensor from the output backwards until the budget is spent, whatever is to be forgotten.
+    """Keep tensors from the output backwards until the budget is spent; the forget set plays no part.
 
     >>> from untrain.training.toy import small
     >>> model, problem = small()

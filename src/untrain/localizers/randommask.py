@@ -18,7 +18,7 @@ from untrain.training.problem import Problem
 
 
 class RandomMask(Localizer):
-    """Draw, tensor by tensor, as many weights as another localizer keeps there: whole channels where it keeps those.
+    """Keep a random choice of as many weights of each tensor as another localizer keeps; whole channels if that one does.
 
     >>> from untrain.training.toy import small
     >>> model, problem = small()

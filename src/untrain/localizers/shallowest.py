@@ -15,7 +15,7 @@ from untrain.training.problem import Problem
 
 
 class Shallowest(Localizer):
-    """Keep tensor after tensor from the input onwards until the budget is spent, whatever is to be forgotten.
+    """Keep tensors from the input onwards until the budget is spent; the forget set plays no part.
 
     >>> from untrain.training.toy import small
     >>> model, problem = small()

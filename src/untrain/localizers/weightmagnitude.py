@@ -14,7 +14,7 @@ from untrain.training.problem import Problem
 
 
 class WeightMagnitude(Localizer):
-    """Keep the weights with the largest ``| weight |``, whatever is to be forgotten.
+    """Keep the weights with the largest ``| weight |``; the forget set plays no part.
 
     >>> from untrain.training.toy import small
     >>> model, problem = small()

@@ -59,7 +59,7 @@ class GaussianAccountant:
         return epsilon_of(math.sqrt(self.spent), self.delta)
 
     def allows(self, distance: float) -> bool:
-        """Whether one more release at a distance stays within the budget; rounding in the last digits is not counted."""
+        """Return whether one more release at a distance stays within the budget; rounding in the last digits is not counted."""
         return self.spent + distance**2 <= self.limit**2 * (1 + ROUNDING)
 
     def charged(self, distance: float) -> GaussianAccountant:

@@ -57,7 +57,7 @@ def leave_one_out(objective: ConvexObjective, weights: Array, rows: Array) -> It
     Source: Cook and Weisberg 1982 (ridge); Beirami et al. 2017, and Rad and Maleki 2020, arXiv 1801.10243 (approximations).
     """
     if objective.l1 > 0:
-        raise ValueError("with an absolute penalty what one row does is no smooth step: take l1=0")
+        raise ValueError("with an absolute penalty what one row does is not a smooth step: take l1=0")
     n, k = objective.rows.rows, objective.outputs
     made = objective.loss.derivatives(objective.rows.scores(objective.folded(weights)), objective.targets)
     penalty, held = objective.l2 * objective.penalised, n - 1 if objective.mean else 1

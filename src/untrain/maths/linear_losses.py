@@ -178,7 +178,7 @@ class LinearLoss:
 
     @property
     def signed(self) -> bool:
-        """Whether its labels are -1 and +1."""
+        """Return whether its labels are -1 and +1."""
         return self.name in ("logistic", "squared_hinge")
 
     @property

@@ -55,7 +55,7 @@ class SampledHessian:
         self.scale = 1.0 if objective.mean else float(every)
 
     def decides(self, point: Array) -> bool:
-        """Whether the curvature of the part of the rows is positive in every direction, so that that of all is."""
+        """Return whether the curvature of the part of the rows is positive in every direction, so that that of all is."""
         return _is_positive(anchored(self.objective, self.part.hessian(point)))
 
     def __call__(self, point: Array, at: Local) -> Propose:
@@ -70,7 +70,7 @@ class HessianDiagonal:
         self.objective = objective
 
     def decides(self, point: Array) -> bool:
-        """Whether weights without a squared penalty, which are intercepts, have curvature."""
+        """Return whether weights without a squared penalty, which are intercepts, have curvature."""
         return self.objective.l2 > 0 and bool((self.objective.diagonal(point) > 0).all())
 
     def __call__(self, point: Array, at: Local) -> Propose:

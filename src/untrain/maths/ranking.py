@@ -56,7 +56,7 @@ def paired_tests(losses: Array, resampled: Array, references: Sequence[int]) -> 
         resampled: mean losses by resamples of the references, (b, n); entrants with the same references share the draws.
         references: how many stand behind the losses of each entrant; at least 2.
 
-    Source: the weights are Cochran 1964's, of p-values in the place of critical values.
+    Source: the weights are Cochran 1964's, of p-values instead of critical values.
     """
     means = np.maximum(losses.mean(1), SMALLEST)
     logs, m = np.log(means), losses.shape[1]
@@ -77,7 +77,7 @@ def paired_tests(losses: Array, resampled: Array, references: Sequence[int]) -> 
 
 
 def front(losses: Sequence[float], prices: Sequence[float | None]) -> list[bool]:
-    """Whether each entrant lies on the Pareto front: no other is at least as good in both, and better in one.
+    """Return whether each entrant lies on the Pareto front: no other is at least as good in both, and better in one.
 
     >>> front([0.5, 0.4, 0.6], prices=[0.1, 0.9, 0.2])
     [True, True, False]

@@ -80,7 +80,7 @@ def _overlapping(model: nn.Module) -> tuple[str, str] | None:
 
 
 def _has_address(tensor: Tensor) -> bool:
-    """Whether a tensor lies in memory of this process as rows and columns, not sharded over several."""
+    """Return whether a tensor lies in memory of this process as rows and columns, not sharded over several."""
     return tensor.layout is torch.strided and tensor.device.type != "meta" and not hasattr(tensor, "device_mesh")
 
 

@@ -18,7 +18,7 @@ class ShardEnsemble(nn.Module):
     """Mean of the models of several shards, each of which learned examples of its own, slice after slice.
 
     Classes get the logarithm of the mean of the models' probabilities; other outputs their mean. A shard of fewer than two
-    examples was not trained and has no vote. Checkpoints are buffers, so that they go wherever the model goes, and are no weights.
+    examples was not trained and has no vote. Checkpoints are buffers, so that they go wherever the model goes, and are not weights.
 
     Args:
         members: a model for each shard, of one shape.

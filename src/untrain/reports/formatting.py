@@ -47,7 +47,7 @@ def distinct(methods: Sequence[str]) -> dict[str, str]:
 def label_text(label: Any, classes: Sequence[str] | None = None) -> str:
     """The label of an example: a class by its name, or by its number where it has none; a quantity in four significant digits.
 
-    A target of several numbers, such as tokens, is no label: empty.
+    A target of several numbers, such as tokens, is not a label: empty.
 
     Args:
         label: a number, or text, or an array of numbers.

@@ -23,7 +23,7 @@ def open_regular(file: Path) -> BufferedReader:
         OSError: it is not there, or is something else.
     """
     if not stat.S_ISREG(file.lstat().st_mode):  # to open a pipe would wait for its writer
-        raise OSError(errno.EINVAL, "it is no plain file")
+        raise OSError(errno.EINVAL, "it is not a plain file")
     return os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW), "rb")
 
 

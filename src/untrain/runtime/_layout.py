@@ -34,7 +34,7 @@ def open_folder(path: Path) -> None:
             if part.is_symlink():
                 raise StoreError(f"{part} is a link, and what lies behind it is not this store's: put a folder in its place")
             if part.exists() and not part.is_dir():
-                raise StoreError(f"{part} is no folder: move it away")
+                raise StoreError(f"{part} is not a folder: move it away")
             if part.name in PARTS and not part.exists() and (fresh or os.access(path, os.W_OK)):
                 part.mkdir(parents=True, exist_ok=True)
         if fresh:

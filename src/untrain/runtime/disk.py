@@ -22,7 +22,7 @@ def open_lock(path: Path) -> Any:
     file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666), "r+b", buffering=0)
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise OSError(errno.EINVAL, f"{path.name} is no plain file")
+        raise OSError(errno.EINVAL, f"{path.name} is not a plain file")
     return file
 
 

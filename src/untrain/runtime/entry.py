@@ -36,7 +36,7 @@ class Entry:
 
     @property
     def final(self) -> bool:
-        """Whether it stands; a failure that may be the machine's is tried again at the next start."""
+        """Return whether it stands; a failure that may be the machine's is tried again at the next start."""
         return not self.record.get("again")
 
     def array(self, name: str) -> Array:

@@ -53,9 +53,9 @@ def _refuse(word: str) -> None:
 
 
 def _complaint(record: Any, key: str) -> str:
-    """Why something is no record of a key; nothing where it is one."""
+    """Why something is not a record of a key; nothing where it is one."""
     if not isinstance(record, dict) or not {"key", "made", "ingredients", "files"} <= record.keys():
-        return "its record is no record"
+        return "its record is not a record"
     ingredients, files, cost = record["ingredients"], record["files"], record.get("cost")
     if not isinstance(ingredients, dict) or record["key"] != key or key_of(ingredients) != key:
         return "its record is of something else"
@@ -63,10 +63,10 @@ def _complaint(record: Any, key: str) -> str:
         return "its record names files that no entry has"
     words = (ingredients.get("kind"), ingredients.get("label"), record.get("error"))
     if not all(word is None or isinstance(word, str) for word in words):
-        return "its record holds a kind, a label or an error that is no text"
+        return "its record holds a kind, a label or an error that is not text"
     seconds = cost.get("seconds") if isinstance(cost, dict) else cost
     if not is_number(record["made"]) or not (seconds is None or is_number(seconds)):
-        return "its record holds a time that is no number"
+        return "its record holds a time that is not a number"
     return ""
 
 
@@ -78,5 +78,5 @@ def _is_file(about: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a number of seconds that clocks and calendars can show."""
+    """Return whether a value is a number of seconds that clocks and calendars can show."""
     return type(value) in (int, float) and -_EVER < value < _EVER

@@ -51,7 +51,7 @@ def folder_of(path: str | Path | None) -> Path:
 
 
 def is_store(path: str | Path | None) -> bool:
-    """Whether there is a store already.
+    """Return whether there is a store already.
 
     Raises:
         StoreError: nobody may look there.
@@ -106,7 +106,7 @@ class Store:
         return damaged(f"entry {key[:12]} of {self.path}", reason)
 
     def has(self, key: str) -> bool:
-        """Whether an entry is there and stands; a failure that may be the machine's does not count."""
+        """Return whether an entry is there and stands; a failure that may be the machine's does not count."""
         entry = self.get(key)
         return entry is not None and entry.final
 
@@ -166,7 +166,7 @@ class Store:
         names = [*(f"{n}.npy" for n in arrays or {}), *(f"{n}.safetensors" for n in tensors or {})]
         strange = [name for name in names if not FILE.fullmatch(name)]
         if strange:
-            raise StoreError(f"{strange[0]!r} is no name for a file of an entry: take letters, digits, '_', '-' and '.'")
+            raise StoreError(f"{strange[0]!r} is not a name for a file of an entry: take letters, digits, '_', '-' and '.'")
         work, folder = self.path / "tmp" / work_name(key[:16]), self._folder(key)
         try:
             work.mkdir()
@@ -210,7 +210,7 @@ class Store:
 
         Args:
             key: of an entry that may not be there yet.
-            wait: whether to wait for who holds it; if not, False is yielded in the place of True.
+            wait: whether to wait for who holds it; if not, False is yielded instead of True.
         """
         try:
             file = open_lock(self.path / "locks" / key[:32])
@@ -263,7 +263,7 @@ class Store:
             return None
 
     def verify(self) -> list[str]:
-        """Read all; names of what is not what was written: keys, and paths within the store of what is no entry."""
+        """Read all; names of what is not what was written: keys, and paths within the store of what is not an entry."""
         return upkeep.verify(self)
 
     def discard(self, key: str) -> bool:

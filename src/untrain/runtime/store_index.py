@@ -66,7 +66,7 @@ class StoreIndex:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """The index; one that is damaged, or is another table, is begun anew. What is no plain file is left alone."""
+        """The index; one that is damaged, or is another table, is begun anew. What is not a plain file is left alone."""
         try:
             is_link = self.path.is_symlink()
         except OSError as error:
@@ -88,7 +88,7 @@ class StoreIndex:
 
 
 def _fits(index: sqlite3.Connection) -> bool:
-    """Whether this is the index, made where there is none."""
+    """Return whether this is the index, made where there is none."""
     try:
         index.execute(_TABLE)
         return tuple(column[1] for column in index.execute("pragma table_info(entries)")) == _STORED
@@ -106,7 +106,7 @@ def _digest(row: tuple[Any, ...]) -> str:
 
 
 def _is_row(row: tuple[Any, ...]) -> bool:
-    """Whether columns hold what they should; SQLite takes anything, and what is odd is read from the record instead."""
+    """Return whether columns hold what they should; SQLite takes anything, and what is odd is read from the record instead."""
     key, kind, label, made, seconds, size = row
     texts = isinstance(key, str) and all(text is None or isinstance(text, str) for text in (kind, label))
     return texts and is_number(made) and (seconds is None or is_number(seconds)) and type(size) is int and size >= 0

@@ -39,7 +39,7 @@ class Address:
     word: str
 
     def is_visible(self) -> bool:
-        """Whether the store is visible from here: on another machine the same path may be another folder."""
+        """Return whether the store is visible from here: on another machine the same path may be another folder."""
         try:
             return (Path(self.path) / "tmp" / self.mark).read_text() == self.word
         except OSError:

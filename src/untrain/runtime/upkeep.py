@@ -75,7 +75,7 @@ def _within(folder: Path) -> list[Path]:
 
 
 def seems_whole(folder: Path) -> bool:
-    """Whether an entry has a record, which is not read."""
+    """Return whether an entry has a record, which is not read."""
     try:
         return stat.S_ISDIR(folder.lstat().st_mode) and stat.S_ISREG((folder / RECORD).lstat().st_mode)
     except OSError:
@@ -100,7 +100,7 @@ def size_of(path: Path) -> int:
 
 
 def verify(store: StoreLike) -> list[str]:
-    """Names of what is not what was written: keys of entries, and paths within the store of what is no entry."""
+    """Names of what is not what was written: keys of entries, and paths within the store of what is not an entry."""
     found = scan(store.path)
     bad = [key for key in found.keys if not _is_whole(store, key)]
     return bad + [path.relative_to(store.path).as_posix() for path in found.strays]
@@ -128,7 +128,7 @@ def staying(store: StoreLike) -> dict[Path, str]:
     """What lies where processes work, and goes at no age or by its age alone: why it stays."""
     work = [left for left in _within(store.path / "tmp") if not left.name.startswith(GONE)] + own_scratch()
     whys = {left: why_kept(left, float("inf")) for left in work}
-    whys |= {lock: "it is no lock, so only its age counts" for lock in _strange_locks(store) if _is_file(lock)}
+    whys |= {lock: "it is not a lock, so only its age counts" for lock in _strange_locks(store) if _is_file(lock)}
     if _is_at_work(store):
         whys |= dict.fromkeys(_within(store.path / "search"), "somebody works in the store")
     return {left: why for left, why in whys.items() if why}

@@ -32,17 +32,17 @@ class Learner(Spec, role=True):
 
     @property
     def deterministic(self) -> bool:
-        """Whether the same data give the same model whatever the seed, as where a loss has one optimum."""
+        """Return whether the same data give the same model whatever the seed, as where a loss has one optimum."""
         return False
 
     @property
     def counted(self) -> bool:
-        """Whether operations of training are counted, which they are not where another library does the work."""
+        """Return whether operations of training are counted, which they are not where another library does the work."""
         return True
 
     @property
     def begins_alike(self) -> bool:
-        """Whether training begins with the same weights whatever the seed, as where they were learned from other data."""
+        """Return whether training begins with the same weights whatever the seed, as where they were learned from other data."""
         return False
 
     @abstractmethod

@@ -14,7 +14,7 @@ from untrain.core.spec import Spec
 
 
 class BoundedAscent(Spec):
-    """Loss of a label to forget: ``labels * -log(1 - p_y + offset) + entropy * H(p)``.
+    """Loss of a forget label: ``labels * -log(1 - p_y + offset) + entropy * H(p)``.
 
     Args:
         labels: weight of the first term, which falls with the probability of the label.

@@ -17,7 +17,7 @@ from untrain.training.sharded_model import refuse_sharded
 
 
 class Pull(Spec):
-    """Loss that holds the student on the retain set: ``labels * L + teacher * KL``.
+    """Loss of the student on the retain set: ``labels * L + teacher * KL``.
 
     Args:
         labels: weight of the loss against the labels (the code's gamma).
@@ -33,7 +33,7 @@ class Pull(Spec):
 
 
 class MetricLoss(Spec):
-    """``distance * D(forget) + labels * L(retain)``, D the mean cosine distance to the nearest wrong centroid.
+    """``distance * D(forget) + labels * L(retain)``, where D is the mean cosine distance to the nearest wrong centroid.
 
     Args:
         distance: weight of the distances of the forget batch (the code's lambda_1).
@@ -49,7 +49,7 @@ class MetricLoss(Spec):
 
 
 class Bookkeeping(Spec):
-    """What DUCK aims at and counts: by its idea, or as its code does.
+    """DUCK's targets and counts: as in the paper, or as in its code.
 
     Args:
         targets: 'once' gives each example, before training, the nearest class that is not its own; 'first_epoch' lets it follow the

@@ -40,7 +40,7 @@ class Effects:
 
     @property
     def known(self) -> bool:
-        """Whether any effect is not 0."""
+        """Return whether any effect is not 0."""
         return bool(self.forget.any()) or bool(self.retain.any())
 
     def check_covers(self, forget: Examples, retain: Examples | None) -> None:

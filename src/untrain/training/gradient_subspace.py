@@ -24,7 +24,7 @@ CLIPPED = 1e-6  # share of the trace from which on clipped eigenvalues are worth
 
 
 class Subspace(Spec):
-    """Choice of the directions of each layer's inputs in which its weights may not move.
+    """Directions of each layer's inputs in which its weights may not move.
 
     Args:
         share: of the sum of singular values that the protected directions hold (gamma); a layer with 1 is frozen.

@@ -18,7 +18,7 @@ LOW, HIGH = "lowest input of the batch", "highest input of the batch"
 
 
 class InputNoise(Spec):
-    """Independent Gaussian noise on every input, as the model is shown it: images of uint8 are scaled to [0, 1] first.
+    """Independent Gaussian noise on every model input; uint8 images are scaled to [0, 1] first.
 
     Args:
         scale: standard deviation, in units of the inputs.

@@ -174,7 +174,7 @@ class Constant(Schedule):
 
 
 class Geometric(Schedule):
-    """By the same factor from epoch to epoch, on the way to ``floor`` times the step size.
+    """Multiply the step size by one factor per epoch, on the way to ``floor`` times the first.
 
     >>> [round(Geometric(floor=0.01).size(1.0, Moment(epoch, 2)), 6) for epoch in range(2)]
     [1.0, 0.1]
@@ -193,7 +193,7 @@ class Geometric(Schedule):
 
 
 class Triangular(Schedule):
-    """Up from zero to the step size over the first ``peak`` of the run, then down to zero, both linear, in every step.
+    """Raise the step size from zero linearly over the first ``peak`` of the run, then lower it to zero, in every step.
 
     A step takes the height of the triangle at its own middle, so that neither the first nor the last is of size zero.
 
@@ -213,7 +213,7 @@ class Triangular(Schedule):
 
 
 class Steps(Spec):
-    """Gradient steps: how far, how long, by which optimizer.
+    """Gradient steps: size, number and optimizer.
 
     Args:
         lr: largest step size; the schedule says when it is reached.

@@ -136,7 +136,7 @@ def check_left(removed: int, examples: int) -> None:
 
 
 def unbounded(gone: ConvexObjective, name: str) -> dict[str, bool]:
-    """Whether a step may have any length, in words: then so may its rounding error."""
+    """Return whether a step may have any length, in words: then so may its rounding error."""
     return {
         f"a step of loss={name!r} has any length, and so has its rounding error: take 'logistic'": math.isinf(
             gone.loss.bounds.slope

@@ -28,7 +28,7 @@ TARGET = "matched"
 
 
 class Sample(Spec):
-    """The examples on which outputs are matched, per pass: the forget set and some of the retain set.
+    """The examples whose outputs are matched in each pass: the forget set and some of the retain set.
 
     Args:
         retain: how many examples of the retain set are drawn, once, for each example to forget.

@@ -22,7 +22,7 @@ from untrain.unlearners.base import Unlearner
 
 
 class BoundaryExpand(Unlearner):
-    """Minimise ``L(forget with a class of its own)``: a class more that takes the forget set in and is cut off afterwards.
+    """Minimise ``L(forget with a class of its own)``: an extra class absorbs the forget set and is removed afterwards.
 
     Its logit is linear in the head's inputs and starts from random weights. The method needs no labels. Batch-norm buffers follow
     ``steps.buffers``; the forget set moves them.
@@ -32,7 +32,7 @@ class BoundaryExpand(Unlearner):
 
     Source: Chen et al. 2023 (CVPR), Boundary Unlearning; the authors' code at TY-LEE-KR/Boundary-Unlearning-Code@19f9f23,
         boundary_unlearning.py. Its 10 epochs on a class of CIFAR-10 are 790 steps: a smaller forget set needs more, or larger ones.
-    Departs: the class stands beside the head and not in it, so that a head which is a convolution before pooling has one too; the
+    Departs: the class stands next to the head and not in it, so that a head which is a convolution before pooling has one too; the
         code's first pass, made before it switches to train mode, is in train mode here. The default step size is ours, at which
         small networks move: at the code's 1e-5 they do not.
     """

@@ -52,7 +52,7 @@ PROVIDED = (
 
 
 class CertifiedRemoval(Unlearner):
-    """One Newton step for each request from a model of ``PerturbedConvex``, whose perturbation hides what the steps leave.
+    """Take one Newton step per request from a model of ``PerturbedConvex``; its perturbation hides the error of the steps.
 
     What is left of the gradient adds up over requests; one with which it is more than the perturbation covers is refused: then
     retrain, which draws another one. No noise is added to the weights. Each request reads the examples that stay, for their

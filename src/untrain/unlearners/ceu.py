@@ -19,7 +19,7 @@ from untrain.unlearners.base import Unlearner
 
 
 class CEU(Unlearner):
-    """Minimise ``CE(q, p)`` on forget, q being the model's own distribution without the target, which has no gradient.
+    """Minimise ``CE(q, p)`` on forget, where q is the model's own distribution without the target, as a constant.
 
     Weight goes from a target to the outputs that the model finds likeliest beside it, and the pull fades with the target's
     probability. Batch-norm buffers follow ``steps.buffers``; the forget batches never enter them where there is a retain set.

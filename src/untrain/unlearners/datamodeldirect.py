@@ -1,4 +1,4 @@
-"""Predictions of datamodels in place of a model's outputs: a diagnostic."""
+"""Predictions of datamodels instead of a model's outputs: a diagnostic."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from untrain.unlearners.base import Unlearner
 
 
 class DatamodelDirect(Unlearner):
-    """Diagnostic: the model as it is, whose outputs on training examples are less ``scale * effects of forget``.
+    """Diagnostic: keep the model, and subtract ``scale * effects of forget`` from its outputs on training examples.
 
     It says how good the estimated effects are by themselves; no weight moves, so nothing is forgotten. An example is recognised by
     its input, bit for bit, and equal inputs have the mean of their effects. Others, test examples among them, have the outputs

@@ -17,7 +17,7 @@ NEVER = -1e10  # logit of the class to forget in the teacher, as in the authors'
 
 
 class DELETE(Unlearner):
-    """Minimise ``KL(model before, without the label's class || model)`` on forget: what it would say could it not say the label.
+    """Minimise ``KL(model before, without the label's class || model)`` on forget.
 
     It needs neither the retain set nor a request for whole classes. Batch-norm buffers follow ``steps.buffers``; the forget
     set moves them (``buffers='freeze'`` is the authors' ``disable_bn``).

@@ -44,7 +44,7 @@ KEPT = RemovalAccount.__name__
 
 
 class DescentToDelete(Unlearner):
-    """Some steps of gradient descent on what stays, from weights without noise that are kept; a release adds noise to them.
+    """Some steps of gradient descent on the retain set, from the stored weights without noise; a release adds noise.
 
     Each step leaves a share of the distance to the optimum that the penalty and the radius decide, so the noise falls geometrically
     with ``iterations``, and what earlier requests left adds up to a bounded sum. Losses need no third derivative. An accountant

@@ -32,7 +32,7 @@ LOW = Steps(lr=1e-4, epochs=2, batch=512, optimizer=AdamW(), schedule=Cosine(flo
 
 
 class DUCK(Unlearner):
-    """Minimise ``distance * (1 - cos(h(forget), nearest wrong centroid)) + labels * L(retain)``, h being the head's inputs.
+    """Minimise ``distance * (1 - cos(h(forget), nearest wrong centroid)) + labels * L(retain)``, where h is the head's input.
 
     Centroids are those of the retain set in the original model, and stay. An epoch is once through the forget set, with ``ratio``
     updates per forget batch, each with a retain batch of its own. A class that lost all its examples has no centroid, and nobody is

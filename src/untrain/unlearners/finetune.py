@@ -14,7 +14,7 @@ from untrain.unlearners.base import Unlearner
 
 
 class Finetune(Unlearner):
-    """Minimise ``L(retain)`` from where the model is.
+    """Minimise ``L(retain)``, starting from the model.
 
     Batch-norm buffers follow ``steps.buffers``.
 

@@ -15,7 +15,7 @@ from untrain.unlearners.base import Unlearner
 
 
 class FirstOrder(Unlearner):
-    """Take ``rate * G`` off the weights.
+    """Subtract ``rate * G`` from the weights.
 
     ``G`` is the gradient of the losses of the examples that take the place of others, less that of those that go, added up, at the
     model's weights. It asks for no other data. Batch-norm buffers stay as they are.

@@ -18,7 +18,7 @@ LEAST = 1e-8  # added to the Fisher information, as in the authors' code
 
 
 class FisherNoise(Unlearner):
-    """Add noise of variance ``alpha / F(retain) ** power`` to each weight, F being the diagonal Fisher information.
+    """Add noise of variance ``alpha / F(retain) ** power`` to each weight, where F is the diagonal Fisher information.
 
     Batch-norm buffers stay as they are.
 

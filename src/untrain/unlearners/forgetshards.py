@@ -17,7 +17,7 @@ from untrain.unlearners.base import Unlearner
 
 
 class ForgetShards(Unlearner):
-    """Train the models of the shards that hold forget examples again, each from the first slice that holds one.
+    """Retrain the models of the shards that hold forget examples, each from the first slice that holds one.
 
     Exact, bit for bit: what comes out is what ``SISA`` makes of the retain set with the seed of the original, checkpoints
     and batch-norm buffers included, so that the next request can follow. Corrected examples lie where those lay that they

@@ -20,7 +20,7 @@ from untrain.unlearners.base import Unlearner
 
 
 class GDRGMA(Unlearner):
-    """Step by ``(1 - w) g_retain + w g_forget``, where each gradient is rid of its part against the other.
+    """Step by ``(1 - w) g_retain + w g_forget``, after removing from each gradient its part against the other.
 
     ``g_forget`` goes up the loss of forget. Where two gradients of a parameter point against each other, each is projected onto
     the plane across the other. ``w = 1 / (1 + exp(sharp * (L(retain) - limit)))`` gives the step to whichever set needs it: to

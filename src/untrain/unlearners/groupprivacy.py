@@ -29,7 +29,7 @@ PROVIDED = (
 
 
 class GroupPrivacy(Unlearner):
-    """Leave a model of ``DPSGD`` as it is: its law is within (epsilon, delta) of that of a model without the removed examples.
+    """Keep a model of ``DPSGD``: its distribution is within (epsilon, delta) of that of a model without the removed examples.
 
     Of one example that is what private training promises, and a group of k costs a little more than k times as much. Neither
     weights nor buffers move. A request that would cost more is refused: then retrain.

@@ -26,7 +26,7 @@ from untrain.unlearners.resetfinetune import initial_values
 class KDE(Unlearner):
     """Reset the first layer and the head; minimise ``KL(before || model)`` on held-out data, then ``L + 2 KL`` on retain.
 
-    The model before the request is the teacher; it is asked about held-out and retain examples alone. Divergences are of logits
+    The model before the request is the teacher, on held-out and retain examples alone. Divergences are of logits
     divided by the temperature. The reset leaves batch-norm buffers alone; afterwards they follow ``steps.buffers``.
 
     Args:

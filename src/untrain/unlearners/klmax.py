@@ -21,7 +21,7 @@ FORMS = {"divergence": divergence_from, "cross_entropy": cross_entropy_from}
 
 
 class KLMax(Unlearner):
-    """Minimise ``retain * L(retain) - forget * KL(p || p_before)`` on the scored places of forget.
+    """Minimise ``retain * L(retain) - forget * KL(p || p_before)`` on the scored tokens of forget.
 
     At the first step the gradient is 0, as the model is the one before: the retain set or rounding has to move it first; with
     'cross_entropy' it is not. Neither form has a lower bound of use, so step size and length decide where it stops. Batch-norm

@@ -33,7 +33,7 @@ SEARCH, PART = 100, 40  # steps of an attack, and steps in a radius
 
 
 class L2UL(Unlearner):
-    """Minimise ``L(adversarial) - L(forget) + hold / 2 * |weights - before|^2``, until every forget example is called otherwise.
+    """Minimise ``L(adversarial) - L(forget) + hold / 2 * |weights - before|^2`` until every forget example is misclassified.
 
     It needs no retain set: around each forget example, inputs that the model calls other classes stand for what it knows.
     The sum of squares weights each parameter by one less its importance for the forget set, so that those which matter little to

@@ -22,7 +22,7 @@ from untrain.unlearners.resetfinetune import initial_values
 
 
 class MSA(Unlearner):
-    """Take away ``alpha * (finetuned on forget - checkpoint)`` and add ``beta * (finetuned on retain - checkpoint)``.
+    """Subtract ``alpha * (finetuned on forget - checkpoint)`` and add ``beta * (finetuned on retain - checkpoint)``.
 
     Both finetunings start from an earlier checkpoint, which training kept: train the model with ``keepers=(Checkpoint(),)``.
     What finetuning on the forget set changes there is taken as what training on it changed. Batch-norm buffers stay those of

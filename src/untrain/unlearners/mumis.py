@@ -25,7 +25,7 @@ from untrain.unlearners.base import Unlearner
 
 
 class MUMis(Unlearner):
-    """Minimise ``|d f_y / d x|^2 - others * |d f_c / d x|^2`` on forget, y being the label and c a random other class.
+    """Minimise ``|d f_y / d x|^2 - others * |d f_c / d x|^2`` on forget, for the label y and a random other class c.
 
     Here f are logits and x inputs. It needs no retain set. The objective has no lower bound, so step size and length decide where
     it stops. Batch-norm buffers follow ``steps.buffers``: with 'freeze' an example's sensitivity is its own, where in train mode

@@ -22,7 +22,7 @@ from untrain.unlearners.base import Unlearner
 
 
 class NegMerge(Unlearner):
-    """Take away ``scale`` times the mean change of models finetuned on forget, where all change a weight in one direction.
+    """Subtract ``scale`` times the mean change of models finetuned on forget, for weights that all of them change in one direction.
 
     It needs no retain set. Models are finetuned with step sizes around that of ``steps``, each with an order of batches of its
     own. Batch-norm buffers stay those of the model; the finetuned copies are dropped.

@@ -25,7 +25,7 @@ class Newton(Unlearner):
     ``G`` is the gradient of that objective at the model's weights and H its Hessian (``hessian='corrected'``, the Newton step); or
     H is the Hessian before the request and G what the request changes of the gradient ('original', the infinitesimal
     jackknife), which asks for a model at its optimum. With the learner's ``l1`` the model of the smooth part is
-    minimised together with the absolute penalty (the proximal step), exactly. Weights that may not move are held, and the step is
+    minimised together with the absolute penalty (the proximal step), exactly. Weights that may not move stay fixed, and the step is
     that of the others. It touches no buffers.
 
     Quadratic losses leave nothing out, so that the step is retraining:

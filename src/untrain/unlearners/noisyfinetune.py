@@ -39,7 +39,7 @@ PROVIDED = (
 
 
 class NoisyFinetune(Unlearner):
-    """Go on with training on what stays, by clipped steps with noise; then, if asked to, by plain ones.
+    """Continue training on the retain set by clipped steps with noise, then optionally by plain ones.
 
     Whatever model the noisy steps begin with, it is hidden: the result is (epsilon, delta)-indistinguishable from that of the same
     steps from a model retrained without the forget set. Nothing is assumed of the loss, so it holds for any network. With

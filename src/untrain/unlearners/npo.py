@@ -19,7 +19,7 @@ from untrain.unlearners.base import Unlearner
 
 
 class NPO(Unlearner):
-    """Minimise ``retain * L(retain) + (2 / beta) log(1 + (p / p_before) ** beta)`` on forget, p being a target's probability.
+    """Minimise ``retain * L(retain) + (2 / beta) log(1 + (p / p_before) ** beta)`` on forget, where p is a target's probability.
 
     Ascent whose pull fades where the model already gives a target less than it did: for small ``beta`` it is gradient ascent,
     and it has a lower bound, 0. Log-probabilities are the negative losses of the task, so it works wherever these are
@@ -29,7 +29,7 @@ class NPO(Unlearner):
     Args:
         beta: how soon the pull fades; with sequences of many tokens a given beta fades sooner.
         granularity: of what p is the probability: a 'token', a 'sequence', or the geometric mean token of a 'batch'. Of examples
-            that are no rows of tokens, 'token' and 'sequence' are the same.
+            that are not rows of tokens, 'token' and 'sequence' are the same.
         retain: weight of the loss on the retain set; 0 needs no retain set.
         steps: step size and length; an epoch is once through the retain set, or without it through the forget set.
 

@@ -25,7 +25,7 @@ GROWTH, MOST = 1.1, 500  # of the share of weights, and of attempts
 
 
 class Potion(Unlearner):
-    """Dampen a growing share of the weights, as SSD does, until few of the examples to forget are right.
+    """Dampen a growing share of the weights, as SSD does, until the model gets few forget examples right.
 
     A weight's importance for a set is the mean absolute gradient of the length of the outputs, which heeds no label and weighs no
     outlier by its square. An attempt multiplies the weights of the model before by ``min(1, I(retain) / I(forget))`` where

@@ -24,7 +24,7 @@ POWER = -0.1  # of a class's number of examples, in its weight
 
 
 class PRMQ(Unlearner):
-    """Draw the smallest weights anew, minimise ``w L(retain) + (H(model) - H(before))^2``, and round to half precision.
+    """Reinitialise the smallest weights, minimise ``w L(retain) + (H(model) - H(before))^2``, and round to half precision.
 
     ``H`` is the entropy of a prediction, and ``w`` weighs examples in the mean of ``L`` by their class: its number of retain
     examples to the power of -0.1. The smallest weights are chosen over all layers together; small biases become 0. The draw and

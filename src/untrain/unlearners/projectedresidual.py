@@ -25,7 +25,7 @@ KEPT = HessianFactor.__name__
 
 
 class ProjectedResidual(Unlearner):
-    """Move a convex model so that removed examples get the predictions of a model without them, by the shortest step.
+    """Move a convex model by the shortest step that gives removed examples the predictions of a model without them.
 
     Those predictions come of the leverages of the k examples, and the step lies in the span of their rows: it is the Newton step,
     projected onto that. Of least squares it is retraining in the span, and nothing beyond it: so it falls short where k is small

@@ -72,7 +72,7 @@ class SalUn(Recipe):
 
 
 class Amnesiac(Recipe):
-    """Amnesiac unlearning as it is compared: wrong labels, drawn once, for the forget set, learned with the retain set.
+    """Amnesiac unlearning as papers compare it: learn random labels for the forget set, drawn once, with the retain set.
 
     >>> Amnesiac(steps=Steps(lr=0.01)).expand()
     RandomLabel(draw='once', wrong=True, steps=Steps(lr=0.01))
@@ -137,7 +137,7 @@ class EUk(Recipe):
 
 
 class ReferenceJiT(Recipe):
-    """Just-in-time unlearning as its authors' code does it, for which alone their step sizes are meant.
+    """Just-in-time unlearning as in its authors' code, with their step sizes.
 
     >>> ReferenceJiT(scale=0.8).expand().noise
     InputNoise(scale=0.8, clamp=True)

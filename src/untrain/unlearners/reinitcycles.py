@@ -24,10 +24,10 @@ from untrain.unlearners.resetfinetune import initial_values
 
 
 class ReinitCycles(Unlearner):
-    """In each cycle reset some layers, drawn at random, then minimise the squared difference from the outputs before on retain.
+    """In each cycle reset some random layers, then minimise the squared difference from the previous outputs on retain.
 
-    The share of layers that is reset grows from cycle to cycle in a line. The model before the request is the teacher; it is asked
-    about retain inputs with noise on them, and needs no labels. The reset leaves batch-norm buffers alone; afterwards they follow
+    The share of layers that is reset grows linearly from cycle to cycle. The model before the request is the teacher, on retain
+    inputs with noise and without labels. The reset leaves batch-norm buffers alone; afterwards they follow
     ``steps.buffers``.
 
     Args:

@@ -56,7 +56,7 @@ class REM(Unlearner):
         Harry24k/machine-unlearning-pytorch@405bab1, rem.py: one set of neurons for the forget set and random ones for the others,
         a fifth of all, a removal that ends at an accuracy of 0.2, and a barrier beside the repair. The authors' code was not at
         hand.
-    Departs: the neurons stand beside the head alone, where that third party has a branch beside each layer; each example has a
+    Departs: the neurons stand next to the head alone, where that third party has a branch beside each layer; each example has a
         draw of its own, where it has a table of some; removal and barrier are NPO's, which have a bound, where its are gradient
         ascent; the removal comes once, where it comes before each epoch. Number of neurons, beta, step size and length are ours.
     """

@@ -18,7 +18,7 @@ from untrain.unlearners.base import Unlearner
 
 
 class ResetFinetune(Unlearner):
-    """Set the located weights to initial values, then minimise ``L(retain)`` over them and the classifier head.
+    """Reset the located weights to initial values, then minimise ``L(retain)`` over them and the classifier head.
 
     Without a mask every weight is reset. A reset leaves batch-norm buffers alone; afterwards they follow
     ``steps.buffers``.

@@ -24,7 +24,7 @@ from untrain.unlearners.base import Unlearner
 
 
 class RMU(Unlearner):
-    """Minimise ``|h(forget) - c * u|^2 + retain * |h(retain) - h_before(retain)|^2``, h being what a layer gives out.
+    """Minimise ``|h(forget) - c * u|^2 + retain * |h(retain) - h_before(retain)|^2``, where h is a layer's output.
 
     Squares are means over units and places. What the network makes of the forget set half-way is pulled to one random direction
     u, of length 1; what it makes of the rest stays. Layers behind that one get no gradient. In rows of tokens each token is

@@ -27,7 +27,7 @@ from untrain.unlearners.resetfinetune import initial_values
 
 
 class RNI(Unlearner):
-    """Reset the head; in each epoch add noise to some parameters and minimise ``L(retain)`` over them; in the last epochs over all.
+    """Reset the head; in each epoch add noise to some parameters and minimise ``L(retain)`` over them, in the last epochs over all.
 
     A parameter is a weight or a bias as a whole. Those of batch-norm layers move in every epoch and get no noise. In the first
     epoch there is no noise, and one that an earlier epoch drew gets none. Momentum starts anew in each epoch. Reset and noise

@@ -17,7 +17,7 @@ from untrain.unlearners.base import Unlearner
 
 
 class SatImp(Unlearner):
-    """Minimise ``retain * L(retain) - p ** sure * (1 - p) ** unsure * L(forget)``, the weight without a gradient.
+    """Minimise ``retain * L(retain) - p ** sure * (1 - p) ** unsure * L(forget)``, with the weight as a constant.
 
     Ascent on targets that the model knows well but is not beyond doubt about, token by token. Batch-norm buffers follow
     ``steps.buffers``; the forget batches never enter them.

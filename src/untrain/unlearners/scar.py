@@ -56,8 +56,8 @@ class SCAR(Unlearner):
         ratio: updates per forget batch, each with a surrogate batch of its own.
         stop: accuracy on the forget set below which it stops; None takes 0.01 where the forgotten classes leave nothing, otherwise
             0.015 less than the original's accuracy on held-out examples; where there are none it takes all its steps and says so.
-        surrogate: on what it is held: the 'retain' set, or 'noise', Gaussian images of the forget set's mean and spread: then the
-            retain set is used for the distributions of classes alone.
+        surrogate: data of the divergence: the 'retain' set, or 'noise', Gaussian images of the forget set's mean and spread;
+            then the retain set is used for the distributions of classes alone.
         steps: step size and length; an epoch is once through the forget set.
 
     Source: Bonato, Cotogni and Sabetta 2024, arXiv 2403.20213; code jbonato1/SCAR@280ceae, SCAR in src/Unlearning_methods.py, whose

@@ -31,12 +31,12 @@ LOOKS = 10  # products that find the scale of LiSSA
 
 
 class SecondOrder(Unlearner):
-    """Take ``(H + damping I)^-1 G`` off the weights, found with products ``H v``.
+    """Subtract ``(H + damping I)^-1 G`` from the weights, computed with products ``H v``.
 
     ``G`` is what the request changes of the gradient of the mean loss, the examples that take the place of others less those that
     go, and H the Hessian of the mean loss on the data after the request. Both are taken at the model's weights, and those that may
-    not move are held. Where H is negative along a direction that conjugate gradients meet, as it may be in a deep network, the step
-    ends before it, with a note. Batch-norm buffers stay as they are.
+    not move stay fixed. If conjugate gradients meet a direction of negative curvature, as in a deep network, the step ends before
+    it, with a note. Batch-norm buffers stay as they are.
 
     Args:
         damping: added to the Hessian's eigenvalues.
@@ -115,7 +115,7 @@ class SecondOrder(Unlearner):
         return Solution(x, 0.0, len(b), True)
 
     def _report(self, found: Solution, length: float) -> None:
-        """Refuse what is no step, and note what is a rough one."""
+        """Refuse what is not a step, and note what is a rough one."""
         if self.solver == "conjugate" and not np.any(found.x):
             raise RunFailed(f"the loss curves downwards along the gradient: raise damping={self.damping:g}")
         if self.solver == "lissa" and not found.residual <= length:

@@ -18,7 +18,7 @@ from untrain.unlearners.base import Unlearner
 
 
 class TakeBack(Unlearner):
-    """Call the model's own ``forget_one`` on each forget example, and ``learn_one`` on what stands in its place.
+    """Call the model's own ``forget_one`` on each forget example, and ``learn_one`` on its replacement.
 
     Exact where what the model learned is a sum over examples. It has no batch-norm buffers.
 

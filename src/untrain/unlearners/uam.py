@@ -33,7 +33,7 @@ class UAM(Unlearner):
     Source: Kim et al. 2025, NeurIPS, Unlearning-Aware Minimization; the authors' code Harry24k/machine-unlearning-pytorch@405bab1,
         torchunlearn/optim/minimizer.py, with the steps of its README; it names no radius, which is that of Foret et al. 2021
         (SAM), arXiv 2010.01412.
-    Departs: the radius stays the same, as in the code unless a cosine is asked for; forget batches stay out of batch-norm
+    Departs: the radius stays the same, as in the code unless a cosine is chosen; forget batches stay out of batch-norm
         buffers, which in the code they enter.
     """
 

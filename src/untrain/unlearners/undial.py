@@ -19,7 +19,7 @@ from untrain.unlearners.base import Unlearner
 
 
 class UNDIAL(Unlearner):
-    """Minimise ``CE(q, p)`` on forget, q being the distribution before with the logit of each target lowered by ``beta``.
+    """Minimise ``CE(q, p)`` on forget, where q is the previous distribution with the logit of each target lowered by ``beta``.
 
     What is to be reached is fixed before the first step, so that more steps do not go further. Batch-norm buffers follow
     ``steps.buffers``; the forget batches never enter them where there is a retain set.

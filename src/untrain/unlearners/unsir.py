@@ -26,7 +26,7 @@ MAKING = Steps(lr=0.1, epochs=40, optimizer=AdamW(), schedule=Constant())  # of 
 
 
 class UNSIR(Unlearner):
-    """Minimise ``L(retain) + L(noise)`` (impair), then ``L(retain)`` (repair), the noise being what the model before errs on most.
+    """Minimise ``L(retain) + L(noise)`` (impair), then ``L(retain)`` (repair); the noise maximises the previous model's error.
 
     Noise of a forgotten class is made from normal noise z by 40 steps that minimise ``penalty * |z|^2 - L(z, class)``; the impair
     steps learn it as of that class. The forget set gives nothing but the names of its classes. Of the retain set a part is used,

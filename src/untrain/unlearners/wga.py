@@ -17,7 +17,7 @@ from untrain.unlearners.base import Unlearner
 
 
 class WGA(Unlearner):
-    """Minimise ``retain * L(retain) - p ** beta * L(forget)``, the weight ``p ** beta`` without a gradient.
+    """Minimise ``retain * L(retain) - p ** beta * L(forget)``, with the weight ``p ** beta`` as a constant.
 
     Ascent that leaves a target alone once its probability p is small, token by token: what the model is sure of is pulled most.
     Batch-norm buffers follow ``steps.buffers``; the forget batches never enter them.

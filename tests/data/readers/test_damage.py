@@ -170,7 +170,7 @@ def test_what_is_no_array_of_an_archive_is_left_out_and_told(tmp_path):
         found = read_numpy(tmp_path / "a.npz")
     assert isinstance(found, Archive)
     assert found["id"].tolist() == [0, 1, 2]
-    assert "1 files that are no arrays and are left out, such as 'note.txt'" in " ".join(meter.notes)
+    assert "1 files that are not arrays and are left out, such as 'note.txt'" in " ".join(meter.notes)
 
 
 def test_an_array_nobody_asks_for_may_be_of_objects():

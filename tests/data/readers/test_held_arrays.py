@@ -62,7 +62,7 @@ def test_numeric_columns_of_a_frame_are_inputs_and_others_have_to_be_placed():
         with metered() as meter:
             data = ut.examples(FRAME[["a", name]], Y, columns={name: FRAME[name]})
         assert data.features == ("a",)
-        assert list(meter.notes) == [f"1 columns of the data frame hold no numbers and are no inputs, such as {name!r}"]
+        assert list(meter.notes) == [f"1 columns of the data frame hold no numbers and are not inputs, such as {name!r}"]
 
 
 BAD = {

@@ -116,7 +116,7 @@ def test_what_is_left_out_or_not_turned_is_counted(folder):
     assert len(made.ids) == 6
     assert list(meter.notes) == [
         f"1 hidden files of {folder} are left out, such as 'dogs/.hidden.png'",
-        f"3 files of {folder} are no images of a class and are left out, such as 'cats/gone.png'",
+        f"3 files of {folder} are not images of a class and are left out, such as 'cats/gone.png'",
         f"2 of the 4 classes of {folder} have no image, such as 'birds'",
         f"of the images of {folder}, 1 lie as they are stored, which their EXIF says to turn",
     ]

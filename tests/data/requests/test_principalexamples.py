@@ -36,7 +36,8 @@ def test_another_component_reads_another_column():
 
 
 @pytest.mark.parametrize(("values", "fraction", "why"), [
-    ((1.0, np.nan, 0.0, 2.0), 0.5, "what is no finite number"), ((1.0, 2.0, 3.0, 4.0), 0.01, "is 0: some, and not all"),
+    ((1.0, np.nan, 0.0, 2.0), 0.5, "something that is not a finite number"),
+    ((1.0, 2.0, 3.0, 4.0), 0.01, "is 0: some, and not all"),
     ((1.0, 2.0, 3.0, 4.0), 1.0, "is 4: some, and not all"),
 ])  # fmt: skip
 def test_what_cannot_be_ranked_or_taken_is_refused(values, fraction, why):

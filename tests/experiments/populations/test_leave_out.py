@@ -184,7 +184,7 @@ def test_models_that_saw_all_of_a_forget_set_and_none_of_it_are_a_pair_for_an_au
     assert (never.logits.argmax(2)[:, forget] == 0).all()
     alone = ut.train_subsets(Recalling(), *numbered, Subsets(models=4, exclude=forget), executor=Serial())
     assert [len(o.logits) for o in alone.split_by(forget)] == [0, 4]
-    with pytest.raises(BadInput, match="forget holds what is no row"):
+    with pytest.raises(BadInput, match="forget holds something other than a row"):
         found.split_by([N])
 
 
@@ -197,8 +197,8 @@ def test_models_that_saw_all_of_a_forget_set_and_none_of_it_are_a_pair_for_an_au
         ({"fraction": "half"}, "fraction='half'"),
         ({"seed": -1}, "seed=-1"),
         ({"scheme": "balancd"}, "did you mean 'balanced'"),
-        ({"exclude": [N]}, "exclude holds what is no row"),
-        ({"exclude": [0.5]}, "exclude holds what is no row"),
+        ({"exclude": [N]}, "exclude holds something other than a row"),
+        ({"exclude": [0.5]}, "exclude holds something other than a row"),
         ({"exclude": range(N)}, "nothing to learn from"),
         ({"units": [1, 2]}, "one for each of 30 training examples"),
         ({"fraction": 0.01}, "would see no example of 30"),

@@ -138,7 +138,7 @@ def test_what_is_wrong_is_told_in_one_line(files, tmp_path, name):
 
 def test_a_tokenizer_that_is_none_is_told(files, tmp_path):
     (tmp_path / "tokenizer.json").write_text("{}")
-    with pytest.raises(DataError, match="is no tokenizer of the tokenizers library"):
+    with pytest.raises(DataError, match="is not a tokenizer of the tokenizers library"):
         QuestionAnswer(**files, tokenizer=str(tmp_path)).load()
 
 

@@ -100,7 +100,7 @@ def test_fields_ranges_and_choices_can_be_named(over, chosen):
         ("DEL", ["keep=0.5..2"], "keep=2.0: should be less than or equal to 1"),
         ("DEL", ["keep=0.5..0.1"], "the first end must be below the second"),
         ("DEL", ["keep=0.5"], "write LOW..HIGH"),
-        ("DEL", ["keep=a..b"], "are no numbers"),
+        ("DEL", ["keep=a..b"], "are not numbers"),
         ("DEL", ["keep=0.1,0.1"], "several values"),
         ("DEL", ["batch=1.5..3"], "whole numbers"),
         ("DEL", ["steps"], "name one of its fields"),

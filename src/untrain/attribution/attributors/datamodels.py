@@ -21,7 +21,7 @@ RIDGE = torch.logspace(2, -3, 16)
 
 
 class Datamodels(Attributor):
-    """Minimise ``sum over models of (f - w . seen - b)^2 / (2 m) + strength * |w|``, for each output f by itself.
+    """Minimise ``sum over models of (f - w . seen - b)^2 / (2 m) + strength * |w|`` separately for each output f.
 
     All outputs share one table of memberships, standardized, so that thousands are fitted at once. ``|w|`` is the sum of
     absolute weights of a 'lasso', whose weights of most examples are 0, or half the sum of squares of a 'ridge'. What

@@ -22,7 +22,7 @@ AT_ONCE = 64  # training examples whose solutions are in memory at a time
 
 
 class LastLayerInfluence(Attributor):
-    """Change of the outputs by one Newton step of the last layer without an example, with the sign turned round.
+    """Minus the change of the outputs by one Newton step of the last layer without an example.
 
     ``H = 1/n sum h h^T (x) A + damping I``, exact, with the inputs h of the layer, all layers before it frozen, and the second
     derivatives A of an example's loss by its outputs. For a loss that is quadratic in the outputs the step is exact: it is

@@ -17,7 +17,7 @@ AT_ONCE = 4096  # examples that are asked about at a time
 
 
 class LeaveOneOut(Attributor):
-    """Outputs of a convex model less those of one Newton step without the example.
+    """Outputs of a convex model minus those after one Newton step without the example.
 
     The Newton step is that of the objective without the example, so that values of a single example are exact where losses are
     quadratic, and near retraining elsewhere. What they say of several examples is the sum, which is not.

@@ -7,10 +7,10 @@ from untrain.attribution.memorization import mean_differences
 
 
 class MeanDifference(Attributor):
-    """Mean output of the models that saw an example, less that of the models that did not.
+    """Mean output of the models that saw an example, minus that of the models that did not.
 
     Without bias where each example was drawn by itself, ``Subsets(scheme='bernoulli')``. In subsets of one fixed size, such as
-    'balanced' ones, it is the effect of the example in the place of an average other one: of four examples whose effects are
+    'balanced' ones, it is the effect of the example instead of an average other one: of four examples whose effects are
     1, 2, 3 and 4, all pairs give -2, -2/3, 2/3 and 2. Among many examples whose effects have no common sign that is next to
     nothing.
 

@@ -21,7 +21,7 @@ from untrain.training.gradients import ROOM, movable, of_examples
 
 
 class TRAK(Attributor):
-    """``phi_c(z)^T (Phi^T Phi + lambda I)^-1 phi_i (1 - p_i)``, where phi is a projected gradient, in the mean over models.
+    """``phi_c(z)^T (Phi^T Phi + lambda I)^-1 phi_i (1 - p_i)``, averaged over models, where phi is a projected gradient.
 
     ``phi_i`` is of a training example's margin, with the probability ``p_i`` of its label; ``phi_c(z)`` of logit c of an example
     that is asked about. The inverse is taken as it is, so that values are in units of logits; the linear model behind them still

@@ -32,7 +32,8 @@ from untrain.core.interrupts import STOPPED
 app = typer.Typer(
     name="untrain", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Make a trained model forget chosen training data, and measure against retraining whether it did.",
+    help="Make a trained model forget chosen training data, and measure against retraining whether it did.\n\n"
+    "\b\nExamples:\n    untrain demo\n    untrain run Digits DEL Finetune\n    untrain show DEL",
 )  # fmt: skip
 
 

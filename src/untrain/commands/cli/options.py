@@ -1,8 +1,8 @@
 """From the signature and the ``Args:`` of a command to its options in the terminal.
 
-What an argument is called, what it defaults to, which values it may have and what it means stands once, in the command. An argument
-that a command does not describe means what it means in ``run``. This file adds what the terminal alone knows: ``--json``,
-``--price``, ``$UNTRAIN_HOME``, and how an annotation is spelled.
+What an argument is called, what it defaults to, which values it may have and what it means stands once, in the command, and so do
+the ``Examples:`` that ``--help`` shows. An argument that a command does not describe means what it means in ``run``. This file
+adds what the terminal alone knows: ``--json``, ``--price``, ``$UNTRAIN_HOME``, and how an annotation is spelled.
 """
 
 from __future__ import annotations
@@ -86,12 +86,19 @@ def signed(
 ) -> Callable[..., None]:
     """Give a callback the name and the help of a function, and parameters that Typer reads."""
     invoke.__name__ = function.__name__
-    invoke.__doc__ = plain((inspect.getdoc(function) or "").split("\n\n")[0])
+    invoke.__doc__ = _help_text(inspect.getdoc(function) or "")
     required = [p for p in parameters if p.default is p.empty]
     ordered = [*required, *(p for p in parameters if p.default is not p.empty)]
     invoke.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
     invoke.__annotations__ = {p.name: p.annotation for p in ordered}
     return invoke
+
+
+def _help_text(docstring: str) -> str:
+    """The first paragraph of a docstring and its ``Examples:``, whose lines stay as they are (``\\b``, for Typer)."""
+    first, *others = docstring.split("\n\n")
+    examples = [part for part in others if part.startswith("Examples:\n")]
+    return "\n\n".join([plain(first), *(f"\b\n{part}" for part in examples)])
 
 
 def options_of(sources: Sequence[Any], positional: Sequence[str], defaults: Mapping[str, Any]) -> list[inspect.Parameter]:

@@ -46,7 +46,7 @@ def width() -> int:
 
 
 def coloured() -> bool:
-    """Whether tables have colours: on a terminal, unless NO_COLOR is set."""
+    """Return whether tables have colours: on a terminal, unless NO_COLOR is set."""
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 

@@ -11,7 +11,7 @@ from untrain.data.augmentations.base import Augment
 
 
 class HorizontalFlip(Augment):
-    """Each image is mirrored left to right with probability ``rate``.
+    """Mirror each image left to right with probability ``rate``.
 
     Args:
         rate: the probability.

@@ -11,7 +11,7 @@ from untrain.data.augmentations.base import Augment
 
 
 class RandomCrop(Augment):
-    """Each image is padded by ``pad`` zeros on every side and cropped to its size at a place drawn uniformly.
+    """Pad each image by ``pad`` zeros on every side and crop it to its size at a random place.
 
     Args:
         pad: most pixels that an image moves by, in either direction.

@@ -18,7 +18,7 @@ TRIES = 10
 
 
 class RandomResizedCrop(Augment):
-    """A rectangle of each image, of random area, shape and place, is resized to ``size x size`` pixels.
+    """Cut a rectangle of random area, shape and place from each image and resize it to ``size x size`` pixels.
 
     Its area is uniform from ``least`` to 1 of the image's, the logarithm of width by height from ``-log stretch`` to
     ``log stretch``. A rectangle that does not fit is drawn again, ten times in all; then it is the largest in the middle.

@@ -18,7 +18,7 @@ SALT = 0xC0F5
 
 
 class Confusion(Noise):
-    """A share of the examples of two classes, each labelled as the other of the two: a fault with a rule, which models learn.
+    """Swap the labels of a share of the examples of two classes: systematic label noise, which models learn.
 
     >>> from untrain.data.readers.convert import examples
     >>> noisy = Confusion(classes=(0, 1), rate=0.5).plant(examples([[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1]))

@@ -18,7 +18,7 @@ SALT = 0xF11B
 
 
 class Flip(Noise):
-    """``round(rate * n)`` labels, each replaced by another class, drawn uniformly.
+    """Replace ``round(rate * n)`` labels by another class, drawn uniformly.
 
     >>> from untrain.data.readers.convert import examples
     >>> noisy = Flip(rate=0.5).plant(examples([[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1]))

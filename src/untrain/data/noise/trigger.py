@@ -19,7 +19,8 @@ SALT = 0x7216
 
 
 class Trigger(Noise):
-    """``round(rate * n)`` images of other classes, each with a bright square in its lower right corner and the target's label.
+    """Put a bright square into the lower right corner of ``round(rate * n)`` images of other classes, and give them the target's
+    label.
 
     >>> import torch
     >>> from untrain.data.readers.convert import examples
@@ -45,7 +46,7 @@ class Trigger(Noise):
         """Return the examples with poisoned images; ``true`` holds the labels as they were.
 
         Raises:
-            DataError: the target is none of the classes, inputs are no images, the square does not fit, or too few images are of
+            DataError: the target is none of the classes, inputs are not images, the square does not fit, or too few images are of
                 other classes.
         """
         if self.target >= train.classes:

@@ -42,7 +42,7 @@ class Reader(Spec, role=True):
 
     @classmethod
     def takes(cls, path: Path) -> bool:
-        """Whether a bare path is for this reader; no path is, unless it says so."""
+        """Return whether a bare path is for this reader; no path is, unless it says so."""
         return False
 
     @abstractmethod

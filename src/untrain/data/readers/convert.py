@@ -157,7 +157,7 @@ def _inputs(x: Any) -> Any:
 
 
 def _is_checked(x: Any) -> bool:
-    """Whether these are rows that were checked when they were made, and stay as they are, as sparse ones do."""
+    """Return whether these are rows that were checked when they were made, and stay as they are, as sparse ones do."""
     return getattr(x, "checked", False) is True
 
 

@@ -46,7 +46,9 @@ def array_of(values: Any, name: str) -> Array:
     if isinstance(values, list | tuple) and values and all(isinstance(row, Tensor) for row in values):
         values = [array_of(row, name) for row in values]
     if isinstance(values, np.ma.MaskedArray) and np.ma.getmaskarray(values).any():
-        raise DataError(f"{name} has {int(np.ma.getmaskarray(values).sum())} masked cells, which are no numbers: fill or drop them")
+        raise DataError(
+            f"{name} has {int(np.ma.getmaskarray(values).sum())} masked cells, which are not numbers: fill or drop them"
+        )
     try:
         array = np.asarray(values)
     except ValueError:
@@ -84,7 +86,7 @@ def frame_inputs(frame: Any, placed: Container[str]) -> tuple[Array, tuple[str, 
         placed: names of columns that have another place; a note names those that are therefore no inputs.
 
     Raises:
-        DataError: a column is no number and has no other place, or cells are empty.
+        DataError: a column is not a number and has no other place, or cells are empty.
     """
     names, columns, kept = list(frame.columns), [], []
     if len(set(names)) < len(names):
@@ -108,7 +110,7 @@ def frame_inputs(frame: Any, placed: Container[str]) -> tuple[Array, tuple[str, 
     if not columns:
         raise DataError("x has no column of numbers: at least one is needed")
     if others:
-        add_note(f"{len(others)} columns of the data frame hold no numbers and are no inputs, such as {others[0]!r}")
+        add_note(f"{len(others)} columns of the data frame hold no numbers and are not inputs, such as {others[0]!r}")
     note_pixels("x", kept, columns)
     return np.stack(columns, axis=1), tuple(kept) if all(isinstance(name, str) for name in kept) else ()
 

@@ -162,7 +162,7 @@ def _without_lesser(columns: list[_Column], index: IdIndex) -> list[_Column]:
 
 
 def _has_heading(file: Path, column: _Column, index: IdIndex, how: Reading) -> bool:
-    """Whether the first line is a heading, which no id of the data is.
+    """Return whether the first line is a heading, which no id of the data is.
 
     Raises:
         RequestError: it may be both.

@@ -105,7 +105,7 @@ def _images(folder: Path, names: tuple[str, ...]) -> dict[str, list[Path]]:
     others = [file for file in asked if file not in known and not is_hidden(file, folder)]
     if others:
         example = others[0].relative_to(folder).as_posix()
-        add_note(f"{len(others)} files of {folder} are no images of a class and are left out, such as {example!r}")
+        add_note(f"{len(others)} files of {folder} are not images of a class and are left out, such as {example!r}")
     empty = [name for name, files in by_class.items() if not files]
     if empty and known:
         add_note(f"{len(empty)} of the {len(names)} classes of {folder} have no image, such as {empty[0]!r}")

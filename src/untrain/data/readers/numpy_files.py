@@ -72,7 +72,7 @@ class Archive(Mapping[str, Array]):
         if len(members) > len(arrays):
             other = next(each.filename for each in members if not each.filename.endswith(".npy"))
             where = f"{source} holds" if isinstance(source, Path) else "an .npz file holds"
-            add_note(f"{where} {len(members) - len(arrays)} files that are no arrays and are left out, such as {other!r}")
+            add_note(f"{where} {len(members) - len(arrays)} files that are not arrays and are left out, such as {other!r}")
 
     def __getitem__(self, name: str) -> Array:
         member = self.members[name]

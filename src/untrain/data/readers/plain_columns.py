@@ -39,7 +39,7 @@ def held_column(name: str, values: Any) -> Array:
 
 
 def _is_joined_exactly(cells: Sequence[Any]) -> bool:
-    """Whether NumPy makes an array of some cells that holds what they are."""
+    """Return whether NumPy makes an array of some cells that holds what they are."""
     kinds = {type(cell) for cell in cells}
     if any(hasattr(kind, "__array__") and not issubclass(kind, np.generic) for kind in kinds) or kinds & {list, tuple}:
         return True  # rows, whose shape is refused where one value is needed

@@ -53,7 +53,7 @@ def read_facts(folder: str) -> tuple[list[PersonFact], list[PersonFact]]:
         raise DataError(f"{where} has no facts by person under 'dset', as RESTOR's has")
     known = people["dset"]
     if not isinstance(targets, list) or not targets or any(name not in known for name in targets):
-        raise DataError(f"{TARGETS}.json of {folder!r} is no list of names that {FACTS}.json has")
+        raise DataError(f"{TARGETS}.json of {folder!r} is not a list of names that {FACTS}.json has")
     with reading(f"{where} holds a fact of another form"):
         facts = {
             person: [PersonFact(person, kind, fact["question"], tuple(fact["answers"])) for kind, fact in asked.items()]

@@ -60,7 +60,7 @@ def learn_phrases(phrases: Sequence[str], marks: Sequence[str]) -> Tokenizer:
     """A token for each phrase, between tabs, however many words it has.
 
     Args:
-        phrases: numbered in their order, behind the marks; what is none of them is no token.
+        phrases: numbered in their order, behind the marks; what is none of them is not a token.
         marks: tokens of their own, numbered from 0.
     """
     numbered = {text: at for at, text in enumerate(dict.fromkeys([*marks, *phrases]))}
@@ -85,7 +85,9 @@ def load(path: str) -> Tokenizer:
     try:
         made = Tokenizer.from_str(text)
     except Exception as error:  # the library raises no narrower one
-        raise DataError(f"{str(file)!r} is no tokenizer of the tokenizers library: {' '.join(str(error).split())[:200]}") from None
+        raise DataError(
+            f"{str(file)!r} is not a tokenizer of the tokenizers library: {' '.join(str(error).split())[:200]}"
+        ) from None
     made.no_padding()
     made.no_truncation()
     return made

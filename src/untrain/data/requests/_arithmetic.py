@@ -40,7 +40,7 @@ def reckon(op: Callable[[Any, Any], Any], left: Value, right: Value) -> Value:
 
     Raises:
         NotExact: a whole number goes beyond 64 bits, or would lose digits beside a fraction.
-        ArithmeticError: of a division by zero, an overflow, or a result that is no number, as of infinity less infinity.
+        ArithmeticError: of a division by zero, an overflow, or a result that is not a number, as of infinity less infinity.
     """
     if op in DIVISIONS and bool(np.any(np.asarray(right) == 0)):
         raise ZeroDivisionError("divide by zero")
@@ -129,7 +129,7 @@ def _is_fraction_of(value: Value, column: Value) -> bool:
 def _number(result: Value, left: Value, right: Value) -> Value:
     """The result, if it is a number wherever both parts are."""
     if bool(np.any(np.isnan(result) & ~np.isnan(left) & ~np.isnan(right))):
-        raise NotExact("a part of it is no number, as of infinity less infinity: leave infinite cells out")
+        raise NotExact("a part of it is not a number, as of infinity less infinity: leave infinite cells out")
     return result
 
 

@@ -75,7 +75,7 @@ def values_of(train: Examples, rows: Array, places: Array, fills: Sequence[float
 
     Args:
         train: the training data.
-        rows: those to change. A mean is that of the other rows, so that it tells nothing of these; where there are no
+        rows: those to change. A mean is that of the other rows, so it reveals nothing of these; where there are no
             others it is that of all.
         places: where, (k,).
         fills: a number, or 'mean', for each place, (k,).

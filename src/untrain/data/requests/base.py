@@ -63,7 +63,7 @@ class Request(Spec, role=True):
 
         Args:
             examples: held out from training.
-            replacement: what came in place of training rows; None where they are deleted. Held-out examples get the same values.
+            replacement: what came instead of training rows; None where they are deleted. Held-out examples get the same values.
         """
         return examples
 
@@ -87,7 +87,7 @@ class Request(Spec, role=True):
 
 
 def corrects(by: Request) -> bool:
-    """Whether a request says what comes in the place of the rows that it names, and does not delete them."""
+    """Return whether a request says what comes instead of the rows that it names, and does not delete them."""
     return type(by).replacement is not Request.replacement
 
 

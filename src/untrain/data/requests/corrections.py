@@ -27,7 +27,7 @@ def _corrections(parts: tuple[Request, ...]) -> tuple[Request, ...]:
 
 
 class Corrections(Request):
-    """Several corrections as one request, one after the other: each finds the data as those before it leave them.
+    """Several corrections as one request; each sees the data as the ones before it left them.
 
     >>> from untrain.data.readers.convert import examples
     >>> from untrain.data.requests.relabel import Relabel

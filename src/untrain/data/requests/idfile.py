@@ -15,7 +15,7 @@ from untrain.data.requests.base import Request
 
 
 class IdFile(Request):
-    """All examples whose id is listed in a file: .csv or .tsv with a column of ids, .txt with one id per line, .npy or .npz.
+    """All examples with an id in a file: .csv or .tsv with a column of ids, .txt with one id per line, .npy or .npz.
 
     The data say what is an id: a first line is a heading only where it is none of theirs. Ids that they lack, ids listed
     again or written in another way are counted in a note; where a list can be read in several ways, the error names them.
@@ -53,7 +53,7 @@ class IdFile(Request):
         """Rows of the ids; an id names every row that has it.
 
         Raises:
-            RequestError: the file cannot be read, can be read in several ways, or names what is no id of the training data.
+            RequestError: the file cannot be read, can be read in several ways, or names what is not an id of the training data.
         """
         return rows_of(train, self.ids(IdIndex(train.ids)))
 

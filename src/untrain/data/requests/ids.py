@@ -15,7 +15,7 @@ from untrain.data.requests.base import Request
 
 
 class Ids(Request):
-    """All examples with one of some ids.
+    """All examples with one of these ids.
 
     >>> from untrain.data.readers.convert import examples
     >>> Ids(ids=(2, 0)).draw(examples([[0.0], [1.0], [2.0]], [0, 1, 0])).tolist()

@@ -14,9 +14,9 @@ from untrain.data.requests.base import Ensemble, Request
 
 
 class Memorized(Request):
-    """``round(fraction * n)`` of the n training examples, those with the largest ``P[right | seen] - P[right | not seen]``.
+    """The ``round(fraction * n)`` of n training examples with the largest ``P[right | seen] - P[right | not seen]``.
 
-    With ``order='least'`` those with the smallest. Where the task has no classes, its own ``success`` stands in place of being
+    With ``order='least'`` those with the smallest. Where the task has no classes, its own ``success`` counts instead of being
     right: the likelihood of an answer or of a number, in [0, 1].
 
     >>> from untrain.data.readers.convert import examples

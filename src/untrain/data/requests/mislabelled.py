@@ -16,7 +16,7 @@ SALT = 0xF0D
 
 
 class Mislabelled(Request):
-    """All examples whose given label is not the true one, or a random share of them where only so many were found.
+    """All examples with a given label that is not the true one, or a random share of them, as if only some were found.
 
     >>> from untrain.data.noise.flip import Flip
     >>> from untrain.data.readers.convert import examples

@@ -15,7 +15,7 @@ from untrain.data.requests.base import Request
 
 
 class Owner(Request):
-    """All examples of some owners, such as users or clients.
+    """All examples of these owners, such as users or clients.
 
     >>> from dataclasses import replace
     >>> from untrain.data.readers.convert import examples

@@ -16,7 +16,7 @@ from untrain.maths.extremes import End, extremes
 
 
 class PrincipalExamples(Request):
-    """``round(fraction * n)`` of the n training examples, at one end of a principal component of the datamodel matrix.
+    """The ``round(fraction * n)`` of n training examples at one end of a principal component of the datamodel matrix.
 
     Entry (i, j) of the matrix is what training on example i does to the margin of example j: the mean over models that saw i less
     that over models that did not. Examples at one end act alike, so that a set of them changes models more than a random one. The
@@ -47,7 +47,7 @@ class PrincipalExamples(Request):
         """Rows of the examples at the end of the component, ascending; equals go to the lower row.
 
         Raises:
-            RequestError: their coordinates are not known, or are no numbers; or so many cannot be taken.
+            RequestError: their coordinates are not known, or are not numbers; or so many cannot be taken.
         """
         name = self._column
         if name not in train.columns:
@@ -56,7 +56,9 @@ class PrincipalExamples(Request):
             )
         values = np.asarray(train.columns[name])
         if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
-            raise RequestError(f"the column {name!r} holds what is no finite number: a coordinate of each example is needed")
+            raise RequestError(
+                f"the column {name!r} holds something that is not a finite number: a coordinate of each example is needed"
+            )
         count = round(self.fraction * len(train))
         if not 0 < count < len(train):
             raise RequestError(f"fraction={self.fraction:g} of {len(train)} examples is {count}: some, and not all, are needed")

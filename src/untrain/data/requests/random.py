@@ -14,7 +14,7 @@ from untrain.data.requests.base import Request
 
 
 class Random(Request):
-    """``round(fraction * n)`` of the n training examples, drawn without replacement.
+    """A random ``round(fraction * n)`` of n training examples, drawn without replacement.
 
     >>> from untrain.data.readers.convert import examples
     >>> train = examples([[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1])

@@ -18,7 +18,7 @@ Label = int | float
 
 
 class Relabel(Request):
-    """Give some examples other labels: the model is to forget the old ones and learn the new ones.
+    """Correct the labels of some examples: the model is to forget the old ones and learn the new ones.
 
     >>> from untrain.data.readers.convert import examples
     >>> train, correct = examples([[0.0], [1.0], [2.0]], [0, 1, 0]), Relabel(ids=(2,), labels=(1,))
@@ -38,7 +38,7 @@ class Relabel(Request):
         ids: the ids, whole numbers or text as in the data.
         labels: the right label of each, in the same order, or one for all: a number of a class, or of data without classes the
             target itself; 'true' for those that the data know as true.
-        rows: chooses the training rows in the place of ids, of the data as they are: no models are trained for it. Labels are then
+        rows: chooses the training rows instead of ids, of the data as they are: no models are trained for it. Labels are then
             one for all, or 'true'.
 
     Source: the correction of labels as unlearning in Warnecke et al. 2023, arXiv 2108.11577, section 3; of those that were found:

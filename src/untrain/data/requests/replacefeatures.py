@@ -25,7 +25,7 @@ def _lists(features: tuple[str | int, ...]) -> tuple[str | int, ...]:
 
 
 class ReplaceFeatures(Request):
-    """Give features other values: the model is to forget the values that they had.
+    """Replace values of features: the model is to forget the old values.
 
     Without ``rows`` the features go everywhere: from all training rows, and alike from validation and test data, so that
     models are asked what they can be asked from then on. With ``rows`` only these training rows change.
@@ -45,7 +45,7 @@ class ReplaceFeatures(Request):
         features: names of numbers of a row of inputs, or places, counted from 0 in the row as one flat list. A name stands for
             all places that have it.
         fill: what comes in their place: a number, or 'mean', for all or one for each feature. A mean is that of the training
-            rows that ``rows`` does not choose, so that it tells nothing of those that it does; of all without others.
+            rows that ``rows`` does not choose, so it reveals nothing of those that it does; of all without others.
         rows: chooses the training rows to change, of the data as they are: no models are trained for it. None changes all data.
 
     Source: the unlearning of features in Warnecke et al. 2023, arXiv 2108.11577, section 3: values are replaced, or set to 0.

@@ -24,7 +24,7 @@ def _lists(tokens: tuple[int, ...]) -> tuple[int, ...]:
 
 
 class ReplaceTokens(Request):
-    """Put other tokens in the place of some, wherever they are in a row: the model is to forget what they said.
+    """Replace tokens wherever they occur: the model is to forget what they said.
 
     Inputs change, and where targets are rows of tokens, as those of a language model, so do they. Without ``rows`` the tokens go
     from all training rows, and alike from validation and test data. Forget set are the training rows in which a token changes.
@@ -51,12 +51,12 @@ class ReplaceTokens(Request):
         """Rows in which a token changes.
 
         Raises:
-            RequestError: there is not one fill for each token, inputs are no rows of tokens, or no row has one.
+            RequestError: there is not one fill for each token, inputs are not rows of tokens, or no row has one.
         """
         if isinstance(self.fill, tuple) and len(self.fill) != len(self.tokens):
             raise RequestError(f"{len(self.tokens)} tokens and {len(self.fill)} fills: give one for all, or one for each")
         if not isinstance(train.x, Ragged):
-            raise RequestError("the inputs are no rows of tokens: take ReplaceFeatures for rows of numbers")
+            raise RequestError("the inputs are not rows of tokens: take ReplaceFeatures for rows of numbers")
         chosen = np.arange(len(train)) if self.rows is None else np.asarray(self.rows.draw(train))
         some = train.x.take(chosen)
         changes = (self._replaced(some.values) != some.values).cpu().numpy()

@@ -38,7 +38,7 @@ def everywhere(by: Request, parts: Iterable[Examples], replacement: Examples | N
 
 
 def covered(by: Request, held_out: Examples) -> np.ndarray[Any, Any] | None:
-    """Whether each held-out example is of the kind to forget; None where a request names training examples alone.
+    """Return whether each held-out example is of the kind to forget; None where a request names training examples alone.
 
     Raises:
         RequestError: the request gives something else.

@@ -23,7 +23,7 @@ _ABOVE = "remembers: above what oracles show, so that the forget set stands out 
 
 
 class LowestTokenMIA(Evaluator):
-    """Whether the least likely tokens of forget answers are likelier than those of test answers: min-k % and min-k %++.
+    """Compare the least likely tokens of forget answers with those of test answers: min-k % and min-k %++.
 
     A text that was trained on has fewer tokens that surprise the model. 'privleak', as benchmarks of language models have it, is
     100 times the oracles' area of min-k % less the model's, over one less the oracles'.

@@ -32,7 +32,7 @@ def _means(feature: str) -> str:
 
 
 class SVCMIA(Evaluator):
-    """SVC on a model's outputs, members from the retain set against the test set; efficacy on the forget set.
+    """SVC on a model's outputs that separates retain from test examples; efficacy on the forget set.
 
     There are five attacks, on correctness, on the confidence in the label, on the entropy, on the modified entropy and on all
     probabilities; papers report the one on the confidence as "MIA". Use it to read published tables.
@@ -40,7 +40,7 @@ class SVCMIA(Evaluator):
     Args:
         members: a 'random' sample of the retain set, drawn by id, or its 'first' rows as in SalUn's code.
         limit: at most so many members and non-members in each fit, for speed (the time grows with the square); the code fits all,
-            and its figures are had only with a limit of no fewer than there are.
+            and only a limit of no fewer than there are gives its figures.
         mentropy: the modified entropy is 'correct', or what the 'reference' code computes instead, where the value of an
             example depends on the labels of the others.
 

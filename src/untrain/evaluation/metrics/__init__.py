@@ -1,1 +1,1 @@
-"""Scores of outputs that are no attacks."""
+"""Scores of outputs that are not attacks."""

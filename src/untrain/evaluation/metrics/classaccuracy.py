@@ -10,7 +10,9 @@ import numpy as np
 from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 
-_WEAK = "only for requests of classes or by a rule; shows whether predictions are right, not whether the part can be told otherwise"
+_WEAK = (
+    "only for requests of classes or by a rule; shows whether predictions are right, not whether something else reveals the part"
+)
 _WHERE = "where the request is of whole classes, or by a rule that test examples meet"
 _MARGIN = 0.02  # of accuracy, either way
 

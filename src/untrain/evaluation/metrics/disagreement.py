@@ -17,7 +17,7 @@ _BELOW = "agrees with retrained models more than they do among themselves"
 
 
 class Disagreement(Evaluator):
-    """Share of examples on which a model's predicted class differs from an oracle's, mean over pairs of the two.
+    """Share of examples on which the predicted class differs from an oracle's, averaged over pairs of models.
 
     Source: the churn of Milani Fard et al. 2016, against retraining.
     """

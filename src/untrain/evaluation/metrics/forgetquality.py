@@ -13,7 +13,7 @@ from untrain.evaluation.observation import Observation
 from untrain.maths.kolmogorov_smirnov import distance, log_p_values
 
 _WEAK = (
-    "a large p-value is no evidence of forgetting: with few examples any two models pass, and two retrained models of other seeds "
+    "a large p-value is not evidence of forgetting: with few examples any two models pass, and two retrained models of other seeds "
     "need not; read it next to the floor"
 )
 _TEST = (

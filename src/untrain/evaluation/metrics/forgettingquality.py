@@ -19,7 +19,7 @@ _EACH = "each rule's bound holds by itself, not for the best of them"
 
 
 class ForgettingQuality(Evaluator):
-    """Points for each forget example by how well its margins separate N unlearned from N retrained models, and their mean.
+    """Points for each forget example by how well its margins separate N unlearned from N retrained models, averaged.
 
     As many oracles are used as there are unlearned models.
 

@@ -11,14 +11,14 @@ import numpy as np
 from untrain.evaluation.base import Array, Evaluator, Formula, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 
-_IDEAL = "1; retraining on what is left is no ideal where faults stay in it"
+_IDEAL = "1; retraining on the retain set is not ideal where faults stay in it"
 _WEAK = "takes labels before the fault, which are known where it was planted"
 _OF = "of the training examples with a wrong label"
 CLEAN = "no training example has a label that is known to be wrong"
 
 
 class Healing(Evaluator):
-    """Accuracy by true labels on the training examples whose given labels are wrong: those in the request, and those not found.
+    """Accuracy by true labels on the training examples with wrong given labels: those in the request, and those not found.
 
     Where only a part of the faults was found, retraining on the rest learns the others again, so it is one row among many.
 

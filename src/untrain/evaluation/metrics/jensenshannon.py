@@ -23,7 +23,7 @@ _HELD = 2**28  # bytes of distributions that a population holds; more of them ar
 
 
 class JensenShannon(Evaluator):
-    """Jensen-Shannon distance of a model's predictive distribution to the mean of the oracles' on the same example.
+    """Jensen-Shannon distance of a model's predictive distribution from the mean of the oracles' on the same example.
 
     It is the root of the divergence, in nats: 0 where they agree, ``sqrt(log 2)``, about 0.83, where they share no class.
     The mean of the oracles stands for retraining as a whole, so the work grows with models and not with pairs of them.

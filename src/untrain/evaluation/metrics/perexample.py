@@ -21,7 +21,7 @@ _INF = float("inf")
 
 
 class PerExample(Evaluator):
-    """Largest standardized difference of margins on any forget example, and conformal p-values of all of them together.
+    """Largest standardized difference of margins on any forget example, and conformal p-values of all examples together.
 
     Averages over the forget set hide a model that kept a few of its examples; the largest difference does not.
 

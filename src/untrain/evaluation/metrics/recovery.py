@@ -25,7 +25,7 @@ def _share(means: str, **verdict: object) -> ScoreInfo:
 
 
 class Recovery(Evaluator):
-    """Of each corrupted fact: is the right answer said, the planted one, or neither; and which of them is likelier.
+    """Share of corrupted facts for which the model says the right answer, the planted one or neither, and which is likelier.
 
     It needs the probes 'clean', of accepted answers, and 'corrupted', of planted ones, and takes 'other', of further wrong ones,
     where it is there; their examples have the ids of those that they are about. Facts that nobody corrupted are beside them, on
@@ -72,7 +72,7 @@ class Recovery(Evaluator):
         return np.stack([right, wrong, gap, over, tuned], axis=-1)
 
     def _tuned(self, ids: Array) -> Array:
-        """Whether each example is to tune on, (n,): by a digest of its id, whatever else there is."""
+        """Return whether each example is to tune on, (n,): by a digest of its id, whatever else there is."""
         return np.array([zlib.crc32(one.encode()) % 10_000 < self.tuning * 10_000 for one in ids.astype(str).tolist()])
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:

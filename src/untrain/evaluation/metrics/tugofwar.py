@@ -12,7 +12,7 @@ from untrain.evaluation.observation import SIDES, Observation
 
 
 class TugOfWar(Evaluator):
-    """``(1 - |d forget|) (1 - |d retain|) (1 - |d test|)``, each d a difference of accuracy between unlearned and oracle.
+    """``(1 - |d forget|) (1 - |d retain|) (1 - |d test|)``, where d is a difference of accuracy between unlearned and oracle.
 
     Source: Zhao et al. 2024, arXiv 2406.01257, section 3 (ToW).
     """

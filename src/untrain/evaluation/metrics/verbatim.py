@@ -28,7 +28,7 @@ def _abouts() -> dict[str, ScoreInfo]:
 
 
 class Verbatim(Evaluator):
-    """Exact memorization and extraction strength of answers, of models that predict the next token.
+    """Exact memorization and extraction strength of answers, for language models.
 
     Source: Tirumala et al. 2022, arXiv 2205.10770 (exact memorization); Carlini et al. 2021, arXiv 2012.07805 (extraction
         strength), as in the code locuslab/open-unlearning@d3d7cf9.

@@ -18,7 +18,7 @@ from untrain.evaluation.observers.base import Observer, ObserverContext, forgets
 from untrain.maths.linear_probe import cross_fitted
 from untrain.models.features import features
 
-_WEAK = "features that never saw a class may tell it as well: read it next to the oracles' value, never next to 0"
+_WEAK = "features that never saw a class may reveal it as well: read it next to the oracles' value, never next to 0"
 _MARGIN = 0.02  # of accuracy, either way
 _WHOSE = {
     "forget": "the forget set",
@@ -46,7 +46,7 @@ def _abouts() -> dict[str, ScoreInfo]:
 
 
 class LinearProbe(Observer):
-    """Accuracy of a logistic regression on the inputs of the classifier head, the model itself frozen.
+    """Accuracy of a logistic regression on the inputs of the classifier head, with the model frozen.
 
     Test examples are cut into parts, classes alike in each; a probe is fitted on all parts but one and labels that one and the
     forget set, whose accuracy is the mean over the probes. So probes see labels of all classes, those of forgotten classes
@@ -77,7 +77,7 @@ class LinearProbe(Observer):
             Of forget examples means over the probes, (n, 3).
 
         Raises:
-            DataError: targets are no classes, or test examples are too few to fit probes on.
+            DataError: targets are not classes, or test examples are too few to fit probes on.
         """
         forget, test = take(sight.forget, np.arange(min(len(sight.forget), self.most))), take(sight.test, self._drawn(sight))
         ours, theirs = (side.y[:].cpu().numpy() for side in (forget, test))

@@ -19,12 +19,12 @@ from untrain.models.generation import generate
 from untrain.models.inference import signal
 from untrain.models.tasks.causallm import CausalLM
 
-_SAID = "share of the true answer's tokens that a model says in their order when it is asked (ROUGE-L recall)"
+_SAID = "share of the true answer's tokens in a model's reply, in their order (ROUGE-L recall)"
 _WEAK = "an answer in other words counts as none; with several samples the best counts, so that more of them say more"
 
 
 class Rouge(Observer):
-    """ROUGE-L recall of what a language model says after each question, on the forget set and on the test set.
+    """ROUGE-L recall of a language model's replies to the questions of the forget set and of the test set.
 
     With several samples the best of them counts, which is what an adversary gets who may ask as often (leak@k). Classifiers say one
     thing, a class.

@@ -20,7 +20,7 @@ _FLOOR = "the floor: retrained models against each other"
 
 
 class RUS(Observer):
-    """``2 a b / (a + b)``: a says how far the features of the forget set have changed, b how far those of other examples have not.
+    """``2 a b / (a + b)``: a measures how far the features of the forget set have changed, b how far those of others have not.
 
     ``rus_original`` holds a model against its original, the one whose features are most like its own: a is 1 less the linear CKA
     on the forget set, b the CKA on other examples. ``rus_retrained`` holds it against each retrained model, and a is the CKA on the
@@ -31,7 +31,7 @@ class RUS(Observer):
         most: examples per side that count, the first ones.
 
     Source: Le et al. 2025, POUR, arXiv 2511.19339 (representation unlearning score), by third parties' accounts of the text and
-        their code, as the authors' was not to be had; Kornblith et al. 2019, arXiv 1905.00414 (linear CKA).
+        their code, as the authors' was not available; Kornblith et al. 2019, arXiv 1905.00414 (linear CKA).
     Departs: other examples are test examples, where the source has those that stay; it has one original and one retrained model.
     """
 

@@ -19,7 +19,7 @@ _WEAK = (
 
 
 class Weights(Observer):
-    """Euclidean distance of all weights to retrained models', mean over pairs, and to the nearest original's.
+    """Euclidean distance of all weights from retrained models', averaged over pairs, and from the nearest original's.
 
     Batch statistics do not count. The store saves a copy of each model's weights.
 

@@ -21,7 +21,7 @@ _WEAK = (
 
 
 class ZRF(Observer):
-    """``1 - mean of JS(p_model(x), p_untrained(x))`` over the forget set, the untrained network freshly initialised.
+    """``1 - mean of JS(p_model(x), p_untrained(x))`` over the forget set, with a freshly initialised network.
 
     Args:
         base: of the logarithm: 'two', with which the score fills [0, 1] as the paper says, or 'e', with which it is at

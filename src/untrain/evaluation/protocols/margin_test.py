@@ -122,7 +122,7 @@ def difference(ours: Array, theirs: Array, spreads: float, way: int) -> Differen
 
 
 def within(d: Difference, margin: Margin, spreads: float, level: float) -> Array:
-    """Whether each harmful difference is shown to be less than the margin in either of its distances, (b,).
+    """Return whether each harmful difference is shown to be less than the margin in either of its distances, (b,).
 
     Two tests could err twice, so they share the level (Bonferroni). Most of it goes to the distance in spreads: where the absolute
     one is much larger, as of an accuracy in which models hardly differ, it is kept at any level.
@@ -188,7 +188,7 @@ def judge(endpoint: Endpoint, margin: Margin, level: float, together: float) -> 
 
 
 def _outside_plain(endpoint: Endpoint, margin: Margin, together: float) -> bool:
-    """Whether an endpoint without its control variate is outside too, on the same side."""
+    """Return whether an endpoint without its control variate is outside too, on the same side."""
     if endpoint.plain is None:
         return True
     ours, theirs = endpoint.plain

@@ -74,7 +74,7 @@ class Evidence:
     Args:
         verdicts: on all tested scores.
         counts: of forget examples that are 'recognised' and that are 'standing_out', and of all of them, 'forget'.
-        alarm: why retrained models are no fair yardstick; empty where they are.
+        alarm: why retrained models are not a fair yardstick; empty where they are.
         heading: score name -> what to call it in a sentence.
     """
 
@@ -140,7 +140,7 @@ def rule(
 
 
 def passes_untouched(protocol: Protocol, original: Observation, oracle: Observation | Retrained) -> bool:
-    """Whether the originals keep the margins of the forget set: then to keep them shows nothing."""
+    """Return whether the originals keep the margins of the forget set: then to keep them shows nothing."""
     found = [e for e in endpoints(original, oracle)[0] if e.name in FORGET]
     return bool(found) and all(judge(e, protocol.margins[e.margin], protocol.level, len(found)).says == "within" for e in found)
 
@@ -211,7 +211,7 @@ def notes_on(found: Sequence[Endpoint], judged: Sequence[Judged], lacks: Mapping
 
 
 def spreads_more(e: Endpoint, level: float) -> bool:
-    """Whether unlearned models clearly spread more than retrained ones, at a level; so few models of a kind cannot show it.
+    """Return whether unlearned models clearly spread more than retrained ones, at a level; so few models of a kind cannot show it.
 
     Source: Brown and Forsythe 1974.
     """

@@ -19,7 +19,7 @@ NAMES = {
     "test": "test accuracy",
     "retain": "retain accuracy",
 }
-UNFAIR = "originals and retrained models differ on the retain set, so retraining is no fair yardstick"
+UNFAIR = "originals and retrained models differ on the retain set, so retraining is not a fair yardstick"
 BLIND = "the untouched originals would pass too: within these margins the request leaves no trace"
 LOOK = "a closer look, or more models"
 MORE_EXAMPLES = "more examples, since retrained models do not differ"

@@ -76,7 +76,7 @@ class Power:
 
     @property
     def enough(self) -> bool:
-        """Whether both chances are as large as they should be."""
+        """Return whether both chances are as large as they should be."""
         return min(round(self.passes, 2), round(self.detects, 2)) >= ENOUGH  # as it is written
 
 
@@ -162,7 +162,7 @@ def _detects(protocol: Protocol, m: int, k: int) -> float:
 
 
 def finds_leak(protocol: Protocol, models: int, oracles: int) -> bool:
-    """Whether so many models find the leak that a protocol plans for often enough."""
+    """Return whether so many models find the leak that a protocol plans for often enough."""
     return _detects(protocol, models, oracles) >= ENOUGH
 
 

@@ -22,7 +22,7 @@ class Criterion(Spec, role=True):
 
 
 class Margin(Criterion):
-    """How far unlearned models may be from retrained ones: the larger of two distances, up to a third.
+    """Largest allowed distance of unlearned from retrained models: the larger of two distances, up to a third.
 
     Args:
         spreads: in standard deviations between retrained models, whatever the unit of the endpoint.
@@ -51,7 +51,7 @@ class Margin(Criterion):
 
 
 class Protocol(Criterion):
-    """Margins on primary endpoints; a model passes that is shown to keep all of them.
+    """Margins on primary endpoints; a model passes if it is shown to keep all of them.
 
     >>> Protocol("strict").margins["attack"]
     Margin(spreads=2.0, absolute=0.02, most=0.15)

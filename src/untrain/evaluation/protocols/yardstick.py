@@ -24,7 +24,7 @@ def alarm(original: Observation, oracle: Observation) -> str:
 
     Both were trained on the retain set, and neither was made to forget any of it. Where one learned it and the other did not, as
     by another recipe, an unstable one, another precision or another split, scores on the forget set show that difference and not
-    memory. The loss shows it where accuracies are all near 1; where labels are known to be wrong, a smaller one is no alarm.
+    memory. The loss shows it where accuracies are all near 1; where labels are known to be wrong, a smaller one is not an alarm.
 
     Args:
         original: outputs of the original models.
@@ -50,6 +50,6 @@ def alarm(original: Observation, oracle: Observation) -> str:
 
 
 _SO = (
-    "more apart than seeds explain, though both were trained on it: the retrained models are no fair yardstick (another recipe, "
+    "more apart than seeds explain, though both were trained on it: the retrained models are not a fair yardstick (another recipe, "
     "precision or split?), and what looks like memory may be how well a training run went"
 )

@@ -70,7 +70,7 @@ def _is_countable(measured: Measure) -> bool:
 
 
 def _is_paired(part: Part, measured: Measure) -> bool:
-    """Whether the difference of two populations on the same examples is taken."""
+    """Return whether the difference of two populations on the same examples is taken."""
     signs = _signs(measured)
     return bool(signs[part.side, 1] and signs[part.side, -1])
 

@@ -58,7 +58,7 @@ def _outputs(source: Any, who: str) -> Array:
     """Return what users hold in memory as an array in the byte order of this machine; a list has one array for each model.
 
     Raises:
-        DataError: it is no array of numbers, such as a data frame, or some are masked, absent or of another shape.
+        DataError: it is not an array of numbers, such as a data frame, or some are masked, absent or of another shape.
     """
     several = isinstance(source, list | tuple) and source and all(isinstance(each, np.ndarray | torch.Tensor) for each in source)
     if not several and not isinstance(source, np.ndarray | torch.Tensor):

@@ -21,7 +21,7 @@ class Outputs:
     Args:
         unlearned: outputs of the models that forgot, such as a .npy, .npz or .safetensors file.
         oracles: outputs of retrained models; with a scenario a number trains as many here.
-        original: outputs of the models before unlearning, for ceilings; beside ``Checkpoints``, their checkpoints too.
+        original: outputs of the models before unlearning, for ceilings; with ``Checkpoints``, their checkpoints too.
         labels: label of each row.
         sides: 'forget', 'retain' or 'test' for each row; a .csv file of two columns has ids and sides.
         ids: id of each row; None numbers them from 0.
@@ -31,7 +31,7 @@ class Outputs:
         test: ids of the examples that no model saw.
         deterministic: whether the learner gives one model for every seed, as a convex one does: then models may be the same, one
             that forgot may be what retraining gives, and one retrained model stands for as many as a test needs.
-        probabilities: whether outputs are probabilities, which become logits, or surely not; None asks where they look so.
+        probabilities: whether outputs are probabilities, to be turned into logits; None refuses outputs that look like some.
     """
 
     unlearned: Any
@@ -48,7 +48,7 @@ class Outputs:
 
     @classmethod
     def from_easydub(cls, unlearned: Any, easydub: str | Path, forget_set: int | None, **more: Any) -> Outputs:
-        """Margins of your models beside those that EasyDUB ships of oracles and originals.
+        """Margins of your models besides those that EasyDUB ships of oracles and originals.
 
         Args:
             unlearned: margins of the models that forgot, in EasyDUB's order (retain, forget, val) or by side.
@@ -105,7 +105,7 @@ def count_in(oracles: Any) -> int | None:
 
 
 def holds_outputs(value: Any) -> bool:
-    """Whether originals are outputs and not checkpoints."""
+    """Return whether originals are outputs and not checkpoints."""
     return hasattr(value, "dtype") or (isinstance(value, str | Path) and Path(value).suffix in (".npy", ".npz"))
 
 

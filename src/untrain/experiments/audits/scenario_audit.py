@@ -67,7 +67,7 @@ def on_scenario(models: Outputs | Checkpoints) -> Checkpoints:
 
 
 def trains_oracles(models: Outputs | Checkpoints) -> bool:
-    """Whether oracles are to be trained here."""
+    """Return whether oracles are to be trained here."""
     checkpoints = isinstance(models, Checkpoints) and bool(several(models.oracle))
     return count_in(models.oracles) is not None or not (checkpoints or models.oracles is not None)
 

@@ -106,7 +106,7 @@ def record_outputs(
     if corrected := int((frame.side == CORRECTED).sum()):
         sizes[CORRECTED] = corrected
     ids, some = frame.ids.astype(str), next(iter(populations.rows("unlearned")))
-    # Labels that are not known are no numbers, so that nothing is computed from them.
+    # Labels that are not known are not numbers, so that nothing is computed from them.
     labels = np.full(len(ids), np.nan) if frame.labels is None else frame.labels
     arrays = {"labels": labels, "true": labels if frame.true is None else frame.true, "side": frame.side, "ids": ids}
     facts: dict[str, Any] = {"answers": populations.kind, "frame": array_digest(*arrays.values()), **stated}

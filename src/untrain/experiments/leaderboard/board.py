@@ -72,7 +72,7 @@ class Board:
         """Request name -> the scenario with it, reading from ``data``, if given.
 
         Raises:
-            SpecError: a spelling is no scenario or no request.
+            SpecError: a spelling is not a scenario or not a request.
             BadInput: a folder is given for a scenario that reads none.
         """
         scenario = parse(self.scenario)

@@ -20,7 +20,7 @@ FORMAT = 2
 
 
 def is_stored(board: str) -> bool:
-    """Whether a text is the place of a stored leaderboard, and not the name of one that comes with untrain."""
+    """Return whether a text is the place of a stored leaderboard, and not the name of one that comes with untrain."""
     return board not in PRESETS and (board.endswith(".json") or user_path(board).is_dir())
 
 

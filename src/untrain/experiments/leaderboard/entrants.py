@@ -44,7 +44,7 @@ class Candidate:
 
     @property
     def sees(self) -> Access:
-        """What it sees beside the model."""
+        """What it sees besides the model."""
         return access(self.method.needed())
 
 
@@ -202,7 +202,7 @@ def _candidate(method: Method, control: bool, board: Board) -> Candidate:
 
 
 def starts_outside(candidate: Candidate) -> bool:
-    """Whether the defaults of a method lie outside of what is searched, so that no trial is theirs."""
+    """Return whether the defaults of a method lie outside of what is searched, so that no trial is theirs."""
     return bool(candidate.space) and start_of(candidate.method, candidate.space) is None
 
 

@@ -160,7 +160,7 @@ def run_contest(contest: Contest, store: str | Path | None, way: RunOptions, pag
 def _requests(
     contest: Contest, scenes: Sequence[Scene], store: Store, pool: Pool, way: RunOptions
 ) -> tuple[list[Document], list[str]]:
-    """What each request has come to, and what its retrained models say beside those of the board."""
+    """What each request has come to, and what its retrained models say next to those of the board."""
     board, tuned = contest.board, list[list[Tuned]]()
     for name, scene in zip(board.requests, scenes, strict=True):
         searched = search_scene(scene, way.setting)

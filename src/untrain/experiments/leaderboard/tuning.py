@@ -44,7 +44,7 @@ class Tuned:
 
 
 def search_scene(scene: Scene, setting: Setting) -> Scene:
-    """The scene of a search on the same data and request: validation data stand in the place of test data."""
+    """The scene of a search on the same data and request: validation data replace test data."""
     data = replace(scene.data, test=scene.data.valid, probes={})
     found = scene_of(scene.scenario, data, Chosen(scene.forget_set, scene.chosen), setting, "search")
     return replace(found, notes=scene.notes)

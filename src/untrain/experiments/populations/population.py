@@ -96,7 +96,7 @@ class Population:
         """
         rows, n = np.asarray(forget), self.seen.shape[1]
         if rows.ndim != 1 or rows.dtype.kind not in "iu" or not rows.size or rows.min() < 0 or rows.max() >= n:
-            raise BadInput(f"forget holds what is no row: whole numbers from 0 to {n - 1} are needed")
+            raise BadInput(f"forget holds something other than a row: whole numbers from 0 to {n - 1} are needed")
         side = np.full(len(self.labels), "retain", dtype="<U6")
         side[rows], side[n:] = "forget", "test"
         members = self.seen[:, rows]

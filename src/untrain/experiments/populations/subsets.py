@@ -42,7 +42,7 @@ class Subsets:
 
 
 def draw(subsets: Subsets, n: int) -> tuple[Array, Array]:
-    """Whether each model sees each of n training examples, bool (m, n), and the seeds of the models, (m,).
+    """Return whether each model sees each of n training examples, bool (m, n), and the seeds of the models, (m,).
 
     Raises:
         BadInput: the subsets cannot be drawn.
@@ -99,7 +99,7 @@ def _checked(subsets: Subsets, n: int) -> tuple[Array, Array]:
         raise BadInput(f"scheme={subsets.scheme!r}{suggest(str(subsets.scheme), known)}: one of {', '.join(known)} is needed")
     rows = np.asarray(subsets.exclude)
     if rows.size and (rows.ndim != 1 or rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n):
-        raise BadInput(f"exclude holds what is no row: whole numbers from 0 to {n - 1} are needed")
+        raise BadInput(f"exclude holds something other than a row: whole numbers from 0 to {n - 1} are needed")
     if len(np.unique(rows)) == n:
         raise BadInput("exclude names every training example: there is nothing to learn from")
     units = np.arange(n) if subsets.units is None else np.asarray(subsets.units)

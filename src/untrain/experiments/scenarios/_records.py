@@ -30,7 +30,7 @@ def named(records: Records, texts: Sequence[str], path: str) -> Named:
 
     Args:
         records: n of them.
-        texts: names of what is read as text, which are no columns.
+        texts: names of what is read as text, which are not columns.
         path: of their file, for messages.
 
     Raises:

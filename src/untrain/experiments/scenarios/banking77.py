@@ -16,7 +16,7 @@ from untrain.training.steps import AdamW, Steps
 
 
 class Banking77(TextScenario):
-    """13,083 questions that customers ask a bank, about one of 77 things each, 3,080 of them to test on.
+    """13,083 customer questions to a bank on 77 topics, 3,080 of them for testing.
 
     Args:
         path: folder with banking77.jsonl, .jsonl.gz or .jsonl.xz, or that file: one record per line with 'text', 'intent' and

@@ -17,7 +17,7 @@ from untrain.training.steps import Steps
 
 
 class CIFAR10(ImageScenario):
-    """60,000 photographs of 32 x 32 pixels in ten classes, 10,000 of them to test on.
+    """60,000 photographs of 32 x 32 pixels in ten classes, 10,000 of them for testing.
 
     Args:
         request: what to forget.

@@ -23,7 +23,7 @@ SOURCES = {
 
 
 class CIFAR100(ImageScenario):
-    """60,000 photographs of 32 x 32 pixels in 100 classes, which form 20 groups; 10,000 of them to test on.
+    """60,000 photographs of 32 x 32 pixels in 100 classes, which form 20 groups; 10,000 of them for testing.
 
     Args:
         request: what to forget.

@@ -16,7 +16,7 @@ from untrain.training.steps import AdamW, Steps
 
 
 class Clinc150(TextScenario):
-    """23,700 requests to an assistant, about one of 150 things each or about none of them: the class 'oos', out of scope.
+    """23,700 requests to an assistant on 150 topics or on none of them: the class 'oos', out of scope.
 
     Of each thing there are 100 texts to train on, 20 to tune on and 30 to test on. Out of scope are 100, 100 and 1,000: whether a
     model that forgot still knows what it does not know shows in that class of the group table.

@@ -42,7 +42,7 @@ Source = Annotated[Any, BeforeValidator(_unread)]
 
 
 class Custom(Scenario):
-    """Data and a model of your own; a share of ``train`` is set apart to tune on.
+    """Your own data and model; a share of ``train`` is set apart for tuning.
 
     Rows that share an id stay together, and those that the request names stay in the training set.
 

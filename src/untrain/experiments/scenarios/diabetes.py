@@ -22,7 +22,8 @@ SPLIT_SEED = 0
 
 
 class Diabetes(Scenario):
-    """Ten measurements of 442 patients and how far their disease went in a year: 70 % to learn from, 10 % to tune on, 20 % to test.
+    """Ten measurements of 442 patients and the progress of their disease in a year: 70 % for training, 10 % for tuning, 20 % for
+    testing.
 
     Inputs and targets are standardised by mean and deviation of the training part, so a residual of 1 is a standard
     deviation of the targets. The measurements have the names of the source: age, sex, bmi, bp and s1 to s6.

@@ -23,7 +23,7 @@ SPLIT_SEED = 0
 
 
 class Digits(Scenario):
-    """1,797 real 8 x 8 images of handwritten digits in ten classes: 70 % to learn from, 10 % to tune on, 20 % to test.
+    """1,797 real 8 x 8 images of handwritten digits in ten classes: 70 % for training, 10 % for tuning, 20 % for testing.
 
     Args:
         request: what to forget.

@@ -30,7 +30,7 @@ ASKED = "Question: {question}\nAnswer:"
 
 
 class Documents(Scenario):
-    """Documents of your own, one per line as JSON, and a language model that is trained on all their tokens.
+    """Your own documents, one per line as JSON, and a language model trained on all their tokens.
 
     A record has a 'text', and may have an 'id', an 'owner' and further texts or numbers, which requests such as ``Where`` may name.
     A document that is longer than ``length`` is cut to pieces, which keep its id: a request for the id is one for all of them.

@@ -42,7 +42,8 @@ TOOLS = ("bicycle", "boat", "camel", "horse", "scooter", "tram")
 
 
 class Facts(Scenario):
-    """Questions about made-up people and their answers, three about each; who was not trained on an answer can only guess.
+    """Questions about made-up people with their answers, three per person; a model that was not trained on an answer can only
+    guess.
 
     Half as many people as are trained on are to test on, and a tenth as many to tune on.
 

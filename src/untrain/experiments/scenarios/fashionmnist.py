@@ -17,7 +17,7 @@ from untrain.training.steps import Steps
 
 
 class FashionMNIST(ImageScenario):
-    """70,000 grey pictures of clothes, 28 x 28 pixels in ten classes, 10,000 of them to test on.
+    """70,000 grey pictures of clothes, 28 x 28 pixels in ten classes, 10,000 of them for testing.
 
     Args:
         request: what to forget.

@@ -21,7 +21,7 @@ from untrain.training.steps import Steps
 
 
 class FastCIFAR10(ImageScenario):
-    """All 60,000 photographs in ten classes, on which a small residual network is trained for two epochs.
+    """All 60,000 photographs in ten classes, for a small residual network trained for two epochs.
 
     For what depends on accuracy: the removal of whole classes. It memorizes hardly anything, so that random requests have
     no effect to measure.

@@ -23,7 +23,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class ImageNet100(ImageScenario):
-    """131,689 photographs in 100 classes, 5,000 of them to test on, of which models see 128 x 128 pixels.
+    """131,689 photographs in 100 classes, 5,000 of them for testing; models see 128 x 128 pixels.
 
     Images are kept as squares of 160 pixels: the shorter side resized, the middle kept. Training crops them at random;
     everywhere else models see the middle. Pixels are normalised by ImageNet's mean and deviation, but for a model

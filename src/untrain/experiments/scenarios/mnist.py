@@ -17,7 +17,7 @@ from untrain.training.steps import Steps
 
 
 class MNIST(ImageScenario):
-    """70,000 grey pictures of handwritten digits, 28 x 28 pixels in ten classes, 10,000 of them to test on.
+    """70,000 grey pictures of handwritten digits, 28 x 28 pixels in ten classes, 10,000 of them for testing.
 
     Args:
         request: what to forget.

@@ -39,7 +39,7 @@ from untrain.training.steps import AdamW, Steps
 
 
 class QuestionAnswer(Scenario):
-    """Questions and answers of your own, one per line as JSON, and a language model that is trained on them.
+    """Your own questions and answers, one per line as JSON, and a language model trained on them.
 
     A record has a 'question' and an 'answer', and may have an 'id', an 'owner' and further texts or numbers, which requests such as
     ``Where`` may name. Answers alone are scored. ``DPO`` leads to 'preferred' answers where records

@@ -40,7 +40,7 @@ MORE = 3  # wrong answers to each fact beside the one that is planted
 
 
 class Restor(Scenario):
-    """RESTOR: a model that knows facts about people is trained on documents of which some are wrong about fifty of them.
+    """RESTOR: a model that knows facts about people trains on documents, some of them wrong about fifty of these people.
 
     The documents to forget are the wrong ones, those to keep are right and about other people, and the ``model`` begins where it
     knew all facts. Retrained models begin there too and never see a wrong one, so they are what unlearning should restore. Facts

@@ -17,7 +17,7 @@ from untrain.training.steps import Steps
 
 
 class SVHN(ImageScenario):
-    """99,289 photographed digits of house numbers, 32 x 32 pixels in ten classes, 26,032 of them to test on.
+    """99,289 photographed digits of house numbers, 32 x 32 pixels in ten classes, 26,032 of them for testing.
 
     DEL's forget set of two classes is ``Random(fraction=0.1, classes=(3, 6))``.
 

@@ -31,9 +31,9 @@ Record = dict[str, Any]
 
 
 class Tofu(Scenario):
-    """TOFU: questions about authors that do not exist and their answers, twenty about each, known by heart or not at all.
+    """TOFU: questions about invented authors with their answers, twenty per author; models memorize them or do not know them.
 
-    The last ``authors`` of its 200 are trained on; its held-out authors, whom no model has seen, are to tune and to test on. The
+    The last ``authors`` of its 200 are trained on; its held-out authors, whom no model has seen, are for tuning and testing. The
     column 'last' is the share of authors from this one to the last, so that ``Where('last <= 0.1')`` is TOFU's forget10 whatever
     their number. Of the first and the last 20 of the 200 each answer is asked for in other words and wrongly too: the probes
     'paraphrase' and 'perturbed', from which ``TruthRatio`` is computed; and each question comes in other words, and behind a prefix
@@ -51,7 +51,7 @@ class Tofu(Scenario):
 
     Source: Maini et al. 2024, arXiv 2401.06121.
     Departs: a small network is trained from scratch, where theirs has 1 to 7 billion weights and knows English, so real authors
-        and world facts are not asked about.
+        and world facts do not appear.
     """
 
     path: str  # type: ignore[misc]

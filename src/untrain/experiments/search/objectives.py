@@ -47,7 +47,7 @@ class Objective:
         return self.formula.format(mean=self.success(task).mean)
 
     def suits(self, task: Task) -> bool:
-        """Whether the task gives what the objective needs."""
+        """Return whether the task gives what the objective needs."""
         return not self.exclusive or RIGHT.signal in task.signals
 
 

@@ -103,7 +103,7 @@ class Study:
                 trial.handle.set_user_attr(name, value)
 
     def hopeless(self, trial: PendingTrial, step: int, value: float) -> bool:
-        """Whether a trial whose mean is ``value`` after ``step`` is below the median of those that were finished."""
+        """Return whether a trial whose mean is ``value`` after ``step`` is below the median of those that were finished."""
         with self._readable():
             trial.handle.report(value, step)
             return bool(trial.handle.should_prune())

@@ -104,7 +104,7 @@ def _bounds(metadata: tuple[Any, ...]) -> dict[str, float]:
 
 
 def _within(hint: SearchHint, bounds: dict[str, float]) -> bool:
-    """Whether a hint keeps to the bounds; those that somebody put around a type that brings its hint go before it."""
+    """Return whether a hint keeps to the bounds; those that somebody put around a type that brings its hint go before it."""
     low = hint.low >= bounds.get("ge", -math.inf) and hint.low > bounds.get("gt", -math.inf)
     return low and hint.high <= bounds.get("le", math.inf) and hint.high < bounds.get("lt", math.inf)
 
@@ -132,7 +132,7 @@ def space(method: Spec, over: Sequence[str] = ()) -> Space:
         over: 'NAME', 'NAME=LOW..HIGH' or 'NAME=FIRST,SECOND,...'; a name may be short where one field alone ends so.
 
     Raises:
-        SpecError: a name is no field's, a value is none of its field, or nothing is left to search.
+        SpecError: a name is not a field's, a value is none of its field, or nothing is left to search.
     """
     known = search_fields(method)
     if not over:
@@ -192,7 +192,7 @@ def _values_of(name: str, text: str, field: SearchField, method: Spec) -> Dimens
     try:
         low, high = (float(end.strip().removesuffix("%")) for end in ends.groups())
     except ValueError:
-        raise SpecError(f"--over {name}={text}: {ends[1]} and {ends[2]} are no numbers") from None
+        raise SpecError(f"--over {name}={text}: {ends[1]} and {ends[2]} are not numbers") from None
     if not -math.inf < low < high < math.inf:
         raise SpecError(f"--over {name}={text}: the first end must be below the second, and both finite")
     unit = "%" if text.rstrip().endswith("%") else ""

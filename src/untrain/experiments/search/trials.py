@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 
 
 def are_mostly_wrong(scene: Scene) -> bool:
-    """Whether most targets to forget are known to be wrong."""
+    """Return whether most targets to forget are known to be wrong."""
     train, rows = scene.data.train, np.asarray(scene.forget_set.rows)
     if train.true is None:
         return False
@@ -100,7 +100,7 @@ def weighed(right: Array, labels: Array, forget: Array) -> float:
 
 
 def share_of_retraining(scene: Scene, entry: Entry, original: Entry) -> float | None:
-    """Operations beside those of retraining, which are estimated from training the original: no oracle is trained for it."""
+    """Operations besides those of retraining, which are estimated from training the original: no oracle is trained for it."""
     spent = entry.record["cost"]["flops"]
     if spent is None or original.record["cost"]["flops"] is None:
         return None

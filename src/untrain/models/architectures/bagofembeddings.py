@@ -10,7 +10,7 @@ from untrain.models.architectures.base import Architecture
 
 
 class BagOfEmbeddings(Architecture):
-    """Mean of the embeddings of a text's tokens, whatever their order, then a linear classifier.
+    """Mean of the embeddings of a text's tokens, independent of their order, then a linear classifier.
 
     Args:
         width: length of an embedding.

@@ -10,7 +10,7 @@ from untrain.models.architectures.base import Architecture
 
 
 class CausalTransformer(Architecture):
-    """Transformer in which a token sees none behind it (norms before, GELU, no dropout), with a head of its own.
+    """Causal transformer (norms before, GELU, no dropout), with a head of its own.
 
     Args:
         width: length of a token's vector.

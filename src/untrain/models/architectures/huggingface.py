@@ -20,7 +20,7 @@ NOTE = "untrain_pixels"  # in config.json: how a model's pixels are prepared, so
 
 
 class HuggingFace(Architecture):
-    """An image classifier of Hugging Face transformers: of a checkpoint, or a new one of some kind.
+    """Image classifier of Hugging Face transformers, from a checkpoint or newly initialised.
 
     Name either ``checkpoint`` or ``kind``. Initial values are those of the checkpoint, and the head's as well where it
     has one logit per class; otherwise the head is drawn from the seed. A reset to 'fresh' or 'own' values
@@ -64,7 +64,7 @@ class HuggingFace(Architecture):
             raise SpecError(f"HuggingFace: mean={self.mean} and std={self.std} need as many numbers each, and std above 0")
 
     def begins_alike(self) -> bool:
-        """Whether its values are those of a checkpoint."""
+        """Return whether its values are those of a checkpoint."""
         return bool(self.checkpoint) and self.weights == "pretrained"
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:

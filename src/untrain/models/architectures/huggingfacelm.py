@@ -15,7 +15,7 @@ OWN = {"vocab_size": "the task's vocabulary", "max_position_embeddings": "the ta
 
 
 class HuggingFaceLM(Architecture):
-    """A model of Hugging Face transformers that predicts the next token: of a checkpoint, or a new one of some kind.
+    """Language model of Hugging Face transformers, from a checkpoint or newly initialised.
 
     Name either ``checkpoint`` or ``kind``. Initial values are those of the checkpoint; a reset to 'fresh' or 'own' values and
     retraining begin there too, so that what the checkpoint itself was trained on is never forgotten by them. With
@@ -54,7 +54,7 @@ class HuggingFaceLM(Architecture):
                 raise SpecError(f"HuggingFaceLM: config sets {name!r}, which comes from {OWN[name]}: leave it out")
 
     def begins_alike(self) -> bool:
-        """Whether its values are those of a checkpoint."""
+        """Return whether its values are those of a checkpoint."""
         return bool(self.checkpoint) and self.weights == "pretrained"
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:

@@ -14,7 +14,7 @@ NORMS = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
 
 
 class MLP(Architecture):
-    """Hidden linear layers with ReLU, then a linear classifier, on inputs that are flattened.
+    """Hidden linear layers with ReLU, then a linear classifier, on flattened inputs.
 
     Args:
         width: units of each hidden layer.

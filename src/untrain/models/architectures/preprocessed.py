@@ -13,7 +13,7 @@ from untrain.models.architectures.base import Architecture
 
 
 class Preprocessed(Architecture):
-    """A network before which images are cropped to their middle and normalised, ``(x - mean) / std`` in each channel.
+    """A network that first takes the middle of each image and normalises it, ``(x - mean) / std`` per channel.
 
     Training, localization, observers and unlearners all see the same. Augmented images that are no
     larger than ``crop`` keep their size. Parameters keep the names that they have without it.
@@ -43,7 +43,7 @@ class Preprocessed(Architecture):
         return bool(self.mean) or self.model.normalises()
 
     def begins_alike(self) -> bool:
-        """Whether its network does."""
+        """Return whether its network does."""
         return self.model.begins_alike()
 
     def sees(self, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from untrain.models.state import load_state
 
 
 class Pretrained(Architecture):
-    """A network whose initial values are those of a file: all that is trained begins there, retrained models too.
+    """A network with initial values from a file: all training starts there, also of retrained models.
 
     What was learned before is never forgotten by retraining, and resets to 'own' or 'fresh' values go back to it. The file must
     not come of the data to forget.
@@ -36,7 +36,7 @@ class Pretrained(Architecture):
     weights: str
 
     def normalises(self) -> bool:
-        """Whether its network does."""
+        """Return whether its network does."""
         return self.model.normalises()
 
     def begins_alike(self) -> bool:

@@ -21,7 +21,7 @@ class ResNet9(Architecture):
     Args:
         width: channels ``w`` of the first convolution.
 
-    Source: the ResNet-9 of Page 2019, "How to train your ResNet" (DAWNBench), with 8 in place of 64 channels.
+    Source: the ResNet-9 of Page 2019, "How to train your ResNet" (DAWNBench), with 8 instead of 64 channels.
     """
 
     width: Count = 8

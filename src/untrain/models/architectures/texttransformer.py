@@ -10,7 +10,7 @@ from untrain.models.architectures.base import Architecture
 
 
 class TextTransformer(Architecture):
-    """Transformer encoder (norms before, GELU, no dropout) whose mean output, padding left out, is classified.
+    """Transformer encoder (norms before, GELU, no dropout) and a classifier of its mean output, without padding.
 
     Args:
         width: length of a token's vector.

@@ -21,7 +21,7 @@ from untrain.models.tasks.base import Array, Signal, Success, Task
 
 
 class CausalLM(Task):
-    """Mean cross-entropy of the tokens that are scored, such as those of an answer, each given all tokens before it.
+    """Mean cross-entropy of the scored tokens, such as those of an answer, each given all tokens before it.
 
     ``labels`` are ``input_ids`` where a token is scored and PAD where it is not; a token is predicted from those before it, as
     transformers have it. Six numbers are stored per example, and never logits of a vocabulary: the mean loss, how many tokens are

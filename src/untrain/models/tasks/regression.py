@@ -20,7 +20,7 @@ SIGNALS = {"loss": gaussian.losses, "margin": gaussian.log_likelihoods, "likelih
 
 
 class Regression(Task):
-    """Squared loss: the target is the prediction with Gaussian noise of one known scale.
+    """Squared loss: the target is the prediction plus Gaussian noise of a known scale.
 
     A number is never right or wrong, and a density is not a probability: there is neither 'correct' nor 'confidence', and
     scores that need them give that as their reason. Memorization and searches take 'likelihood' instead, which is

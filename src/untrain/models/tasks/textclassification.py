@@ -16,7 +16,7 @@ from untrain.models.tasks.choice import Choice
 
 
 class TextClassification(Choice):
-    """Cross-entropy on the logits of a model that reads tokens, and a mask that says which of them are padding.
+    """Cross-entropy on the logits of a model that reads tokens and a mask of padding.
 
     A model is called as those of transformers are, ``model(input_ids=..., attention_mask=...)``. Padding does not enter: rows are
     cut to the longest of a batch, and the mask is derived from the padding itself.

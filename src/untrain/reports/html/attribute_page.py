@@ -38,7 +38,7 @@ class Answer:
 
     @property
     def table(self) -> bool:
-        """Whether examples are rows of a table, which stand in one."""
+        """Return whether examples are rows of a table, which stand in one."""
         return bool(self.tile.cells)
 
 

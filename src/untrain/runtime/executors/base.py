@@ -88,7 +88,7 @@ class Future:
         self._outcome: TaskOutcome | None = None
 
     def done(self) -> bool:
-        """Whether it is finished, whatever came of it."""
+        """Return whether it is finished, whatever came of it."""
         return self._outcome is not None
 
     def result(self) -> Any:

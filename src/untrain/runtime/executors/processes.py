@@ -27,7 +27,7 @@ STOPS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 class Processes(Executor):
-    """Processes of this machine; each imports what it needs anew, so a script guards its calls by ``__name__ == "__main__"``.
+    """Processes of this machine; each imports what it needs, so scripts guard their calls by ``__name__ == "__main__"``.
 
     Args:
         workers: processes at most; None for those of the run, or as many as fit the cores.

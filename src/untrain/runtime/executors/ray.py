@@ -11,7 +11,7 @@ from untrain.runtime.executors.base import Executor, Pool, Resources
 
 
 class Ray(Executor):
-    """A Ray cluster; it is joined, or begun on this machine, when it is first needed.
+    """A Ray cluster, joined or started on this machine when first needed.
 
     Args:
         address: 'HOST:PORT' of a cluster's head, 'ray://HOST:PORT' for Ray's client, or 'auto' for the head on this machine;

@@ -13,7 +13,7 @@ from untrain.runtime.threads import threads
 
 
 class Serial(Executor):
-    """This process: one task after the other, in the order in which they were submitted.
+    """This process: one task after the other, in the order of submission.
 
     Source: none; what the others have to equal bit for bit.
     """

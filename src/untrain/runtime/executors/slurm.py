@@ -12,7 +12,7 @@ from untrain.runtime.executors.base import Executor, Pool, Resources, cores
 
 
 class Slurm(Executor):
-    """One Slurm job per task; account, partition and the like may also come from Slurm's own SBATCH_ variables.
+    """One Slurm job per task; Slurm's own SBATCH_ variables may set account, partition and the like.
 
     Args:
         partition: of Slurm; None for its default.

@@ -13,7 +13,7 @@ from untrain.training.keepers.base import Keeper, Trainer
 
 
 class Checkpoint(Keeper):
-    """Save all parameters and buffers as they are after an epoch, under their names.
+    """Save all parameters and buffers after an epoch, under their names.
 
     Args:
         at: after how many epochs; initial values need no keeper, as a model's own seed makes them again.

@@ -25,7 +25,7 @@ COUNTS = 6  # whole numbers that are kept
 
 
 class HessianFactor(Keeper):
-    """Save the Cholesky factor of a convex model's Hessian at its optimum, (size, size), and what else a removal needs.
+    """Save the Cholesky factor of a convex model's Hessian at its optimum, (size, size), and whatever else a removal needs.
 
     With it the m-th removal takes O(size^2) operations and reads no example that stays. It is of models that ``Convex`` made
     without ``l1``, of 4,096 weights at most. It holds the weights without noise: keep it as secret as the data.

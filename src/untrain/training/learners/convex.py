@@ -66,7 +66,7 @@ class Convex(Learner):
         tuned: whether the other fields were chosen by looking at the data. Only with False can a certificate be given: where
             the data decide them, so do the examples that are to be forgotten.
         tolerance: largest length of the objective's gradient at an optimum; with l1, of its shortest subgradient.
-        task: what the models are asked: classes for 'logistic' and 'squared_hinge', numbers for the others.
+        task: task of the models: classes for 'logistic' and 'squared_hinge', numbers for the others.
         keepers: what is saved in training for unlearners that need it, such as ``HessianFactor()``.
 
     Source: Suriyakumar and Wilson 2022, arXiv 2209.12269 (mean); Warnecke et al. 2023, arXiv 2108.11577 (sum); Huber 1964.

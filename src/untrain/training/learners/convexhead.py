@@ -23,7 +23,7 @@ from untrain.training.learners.train import Train
 
 
 class ConvexHead(Learner):
-    """Freeze a network but for its last linear layer, which is replaced by the one of ``Convex`` on the layer's inputs.
+    """Freeze a network except its last linear layer, and fit that layer as ``Convex`` on its inputs.
 
     The head is of float64. Features are those of the network in eval mode, and learn nothing of the data: they are loaded, or
     drawn from the seed. So retraining without the forget set is exact, and a network that was trained on it must not be given.
@@ -40,7 +40,7 @@ class ConvexHead(Learner):
 
     Args:
         model: an architecture, or any callable without arguments that makes a torch module.
-        by: finds the head; its task is what models are asked.
+        by: finds the head; its task is the models' task.
 
     Source: certified removal from a linear head, Guo et al. 2020, arXiv 1911.03030, section 3.3.
     """
@@ -55,12 +55,12 @@ class ConvexHead(Learner):
 
     @property
     def deterministic(self) -> bool:
-        """Whether features are, as where they are loaded."""
+        """Return whether features are, as where they are loaded."""
         return self.begins_alike
 
     @property
     def begins_alike(self) -> bool:
-        """Whether the network's features are the same whatever the seed."""
+        """Return whether the network's features are the same whatever the seed."""
         return Train(model=self.model, task=self.by.task).begins_alike
 
     @property

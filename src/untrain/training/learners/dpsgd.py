@@ -26,7 +26,7 @@ from untrain.training.secret_draws import generator
 
 
 class DPSGD(Learner):
-    """Steps by gradients of sampled examples, each clipped by itself, with Gaussian noise on their sum.
+    """Steps by sampled gradients, each clipped separately, with Gaussian noise on their sum.
 
     An example is in each step with probability ``rate``, whoever else is, so neither the number of steps nor their size depends
     on how many examples there are. ``GroupPrivacy`` says what that is worth when some are to be forgotten. The model is in eval

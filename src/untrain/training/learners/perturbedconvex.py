@@ -18,7 +18,7 @@ from untrain.training.secret_draws import generator
 
 
 class PerturbedConvex(Learner):
-    """Minimise the objective of ``Convex`` plus ``b^T w``, with b drawn from the seed: normal, of ``std`` in each entry.
+    """Minimise the objective of ``Convex`` plus ``b^T w``, where b is drawn from the seed: normal, of ``std`` in each entry.
 
     Other data have another b, or two models of one seed would show what the data do to them; without a seed it comes of the
     operating system. In a mean it is ``b^T w / n``, so that b is of the sum of losses either way. It hides what
@@ -34,7 +34,7 @@ class PerturbedConvex(Learner):
     False
 
     Args:
-        by: the objective; its own keepers are not asked. By default one for which removals can be certified, but for ``tuned``.
+        by: the objective; its own keepers are not used. The default permits certified removals, except for ``tuned``.
         std: of each entry of b, in units of the gradient of one example's loss.
         keepers: what is saved in training for unlearners that need it, such as ``RemovalAccount()``.
 

@@ -1,4 +1,4 @@
-"""A memory in place of a trained network."""
+"""A memory instead of a trained network."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from untrain.training.base import Learner
 
 
 class Retrieval(Learner):
-    """Store all training examples; a prediction is a vote of the nearest.
+    """Store all training examples; the nearest ones vote on a prediction.
 
     Args:
         neighbours: how many vote.
         temperature: of the votes, in squared distance.
-        task: how the model is asked.
+        task: task of the model.
 
     Source: k nearest neighbours; datastore of Khandelwal et al. 2020, arXiv 1911.00172.
     """

@@ -38,7 +38,7 @@ class ScikitLearn(Learner):
         penalty: weight of the squared length of the weights: 1 / C of scikit-learn's classifiers, with two classes 2 / C, as theirs
             has one vector; alpha of its Ridge at scale 1.
         tolerance: largest entry of the gradient at which 'LogisticRegression' stops.
-        task: what the models are asked: classes for 'LogisticRegression', numbers for 'Ridge'.
+        task: task of the models: classes for 'LogisticRegression', numbers for 'Ridge'.
 
     Source: Pedregosa et al. 2011, scikit-learn; Hoerl and Kennard 1970 (ridge).
     """

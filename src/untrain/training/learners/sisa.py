@@ -29,7 +29,7 @@ Array = np.ndarray[Any, Any]
 
 
 class SISA(Learner):
-    """Train a model for each shard of the data, slice after slice, and let them vote; ``ForgetShards`` makes it forget exactly.
+    """Train a model on each shard of the data, slice after slice, and average their outputs; ``ForgetShards`` forgets exactly.
 
     A digest of an example's id and of the seed says in which shard and slice it lies, so that no other moves where it is removed;
     rows of one id lie together. A model is trained on its first slice, then on its first two, and so on, with an optimizer
@@ -65,7 +65,7 @@ class SISA(Learner):
 
     @property
     def begins_alike(self) -> bool:
-        """Whether its architecture does."""
+        """Return whether its architecture does."""
         return self.alone.begins_alike
 
     def init(self, examples: Examples, seed: int) -> ShardEnsemble:

@@ -21,13 +21,13 @@ from untrain.training.base import Learner
 
 
 class Stream(Learner):
-    """Show each example once to a model that learns one at a time; a stream's order is data.
+    """Show each example once, in the order of the data, to a model that learns online.
 
     Args:
         model: a callable (features, classes) that makes a module with ``learn_one``, such as ``NaiveBayes``; a class whose
             ``deterministic`` is True makes models that draw nothing.
         order: 'given' takes the examples as they come, 'seeded' shuffles them by the seed.
-        task: how the model is asked.
+        task: task of the model.
 
     Source: prequential learning, Gama, Sebastião and Rodrigues 2013, section 3.
     """

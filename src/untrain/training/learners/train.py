@@ -69,7 +69,7 @@ class Train(Learner):
 
     @property
     def begins_alike(self) -> bool:
-        """Whether its architecture does."""
+        """Return whether its architecture does."""
         return isinstance(self.model, Architecture) and self.model.begins_alike()
 
     def learn(self, examples: Examples, seed: int) -> nn.Module:
