@@ -24,6 +24,7 @@ _HOMES = {
     "leaderboard": "untrain.commands.leaderboard",
     "Board": "untrain.experiments.leaderboard.board",
     "check": "untrain.commands.check",
+    "new": "untrain.commands.new",
     "parse": "untrain.core.spec",
     "Problem": "untrain.training.problem",
     "Examples": "untrain.data.examples",

@@ -14,6 +14,7 @@ from untrain.commands.demo import demo as demo
 from untrain.commands.leaderboard import leaderboard as leaderboard
 from untrain.commands.localize import localize as localize
 from untrain.commands.memorize import memorize as memorize
+from untrain.commands.new import new as new
 from untrain.commands.report import report as report
 from untrain.commands.run import price as price
 from untrain.commands.run import run as run

@@ -19,6 +19,7 @@ from untrain.commands.cli.demo import demo
 from untrain.commands.cli.leaderboard import leaderboard
 from untrain.commands.cli.localize import localize
 from untrain.commands.cli.memorize import memorize
+from untrain.commands.cli.new import new
 from untrain.commands.cli.report import report
 from untrain.commands.cli.run import run
 from untrain.commands.cli.search import search
@@ -54,7 +55,7 @@ def _root(
 
 for each in (
     *(demo, run, audit, localize, memorize, attribute, report, search, leaderboard),
-    *(methods, localizers, evaluators, observers, scenarios, executors, show, check, store),
+    *(methods, localizers, evaluators, observers, scenarios, executors, show, check, new, store),
 ):
     app.command()(each)
 
