@@ -132,11 +132,5 @@ def new(kind: str, name: str, folder: Path | str | None = None) -> Document:
     except OSError as error:
         raise BadInput(f"cannot write to {place}: {error.strerror}; give another --folder") from None
     here = f"{module}.{name}"
-    steps = [
-        f"cd {place}",
-        f"untrain check {here}",
-        "python -m pytest -q",
-        f"untrain run Digits {here} Finetune",
-        "pip install -e .",
-    ]
+    tries = [f"untrain check {here}", "python -m pytest -q", f"untrain run Digits {here} Finetune", "pip install -e ."]
     return {"name": name, "files": [str(place / file) for file in texts], "next": [f"cd {place}", *tries]}
