@@ -282,7 +282,7 @@ def test_a_part_that_is_a_file_is_one_line(tmp_path, part):
     if (store.path / part).exists():
         (store.path / part).rmdir()
     (store.path / part).write_text("x")
-    with pytest.raises(StoreError, match="is no folder"):
+    with pytest.raises(StoreError, match="is not a folder"):
         command.store(store.path, prune=True, older_than=0)
 
 
@@ -426,7 +426,7 @@ def test_what_is_packed_is_what_was_written_and_no_link(tmp_path):
 
 def test_an_entry_is_not_given_a_file_of_a_strange_name(tmp_path):
     store = Store(tmp_path / "s")
-    with pytest.raises(StoreError, match="no name for a file"):
+    with pytest.raises(StoreError, match="not a name for a file"):
         store.put({"kind": "x"}, {}, {"../a": np.zeros(3)})
     assert store.get(key_of({"kind": "x"})) is None
 

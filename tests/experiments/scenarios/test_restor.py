@@ -129,8 +129,8 @@ def test_wrong_answers_are_of_the_same_property_and_never_accepted():
         ("facts", {"dset": 3}, "no facts by person"),
         ("facts", {"dset": {"Person 0": {"P1": {"question": "?", "answers": []}}}}, "no answer"),
         ("facts", {"dset": {"Person 0": {"P1": {"question": "?"}}}}, "of another form: 'answers'"),
-        ("entities", ["Nobody"], "no list of names"),
-        ("entities", [], "no list of names"),
+        ("entities", ["Nobody"], "not a list of names"),
+        ("entities", [], "not a list of names"),
     ],
 )
 def test_files_of_another_form_are_refused_in_one_line(folder, tmp_path, name, content, said):
