@@ -61,6 +61,7 @@ def main() -> None:
     options.add_argument(
         "--kinds", nargs="+", default=["population", "models"], help="attributors by these; the others are left out"
     )
+    options.add_argument("--without", nargs="*", default=[], help="words of attributors to leave out too, such as TRAK")
     options.add_argument("--checkpoints", type=int, default=5, help="models of all images, for attributors that need models")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--store", type=Path, help="where outputs of models are kept, so that a second start trains nothing")
@@ -118,7 +119,9 @@ class Bench:
 
     def rows(self) -> Any:
         """A row of the table for each attributor and number of models."""
-        for kind, method in (each for each in METHODS if each[0] in self.given.kinds):
+        for kind, method in METHODS:
+            if kind not in self.given.kinds or any(word in repr(method) for word in self.given.without):
+                continue
             for count in self.given.models if kind == "population" else [self.given.checkpoints]:
                 began = time.process_time()
                 row = self.of_margins(method, count) if kind == "population" else self.of_models(method)

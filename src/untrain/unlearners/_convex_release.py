@@ -120,7 +120,8 @@ def new_hashes(problem: Problem, gone: Tensor, rows: Tensor) -> Tensor:
     again = (counts > most)[np.searchsorted(of, hashes)]
     if again.any():
         at = int(np.flatnonzero(again)[0])
-        how = "was removed by an earlier request" if hashes[at] in gone.numpy() else "is named more often than it was trained on"
+        before, often = "was removed by an earlier request, or corrected by one", "is named more often than it was trained on"
+        how = before if hashes[at] in gone.numpy() else often
         raise RequestError(f"the example with the id {problem.forget.ids[at].item()!r} {how}")
     return torch.from_numpy(hashes)
 
