@@ -81,7 +81,7 @@ def table() -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for method in PASSES:
-        whole, beside = (step_operations(method, SEVEN, ROWS, TOKENS, n) for n in (0, few))
+        whole, beside = (step_operations(method, SEVEN, ROWS, TOKENS, n, again=True) for n in (0, few))
         bytes_ = [memory_bytes(method, SEVEN, ROWS, TOKENS, adapters=n) for n in (0, few)]
         one, eight = (hours(whole, STEPS, n, PEAK, SHARE) for n in (1, 8))
         alone = f"{one:.2f}" if bytes_[0] <= ROOM else f"({one:.2f})"

@@ -57,6 +57,8 @@ def test_adapters_save_gradients_of_weights_and_not_those_of_outputs():
     assert counted == pytest.approx(cost.step_operations("NPO", TINY, ROWS, TOKENS, few), rel=0.1)
     whole, part = (cost.step_operations("NPO", SEVEN, 8, 256, n) for n in (0, 40_000_000))
     assert 0.6 < part / whole < 0.75
+    more = cost.step_operations("NPO", SEVEN, 8, 256, again=True) - cost.step_operations("NPO", SEVEN, 8, 256)
+    assert more == 2 * cost.forward_operations(SEVEN, 8, 256)  # of both batches, and not of the model before
 
 
 def test_memory_is_weights_of_all_copies_and_what_is_stepped():

@@ -68,7 +68,7 @@ def forward_operations(model: Decoder, rows: int, tokens: int) -> int:
     return rows * tokens * (2 * model.matrices + 4 * model.layers * tokens * model.width)
 
 
-def step_operations(method: str, model: Decoder, rows: int, tokens: int, adapters: int = 0) -> int:
+def step_operations(method: str, model: Decoder, rows: int, tokens: int, adapters: int = 0, again: bool = False) -> int:
     """Operations of one step of a method on a forget and a retain batch of ``rows`` each.
 
     >>> ascent, npo = (step_operations(name, Decoder(10, 4, 1, 2, 8), 1, 3) for name in ("GradAscent", "NPO"))
@@ -81,12 +81,14 @@ def step_operations(method: str, model: Decoder, rows: int, tokens: int, adapter
         rows: of a batch.
         tokens: of a row.
         adapters: weights of low-rank adapters, where these alone move: then weights need no gradients, and outputs do.
+        again: whether what layers put out is computed again for gradients.
     """
     forget, retain, before_forget, before_retain = PASSES[method]
     once = forward_operations(model, rows, tokens)
     attention = 4 * model.layers * tokens * model.width * rows * tokens
     # Backward: of each product of two, the gradients of both; of one with a weight that stays, of outputs alone.
     trained = 3 * once if not adapters else 2 * once + attention + 6 * rows * tokens * adapters
+    trained += once if again else 0
     return (forget + retain) * trained + (before_forget + before_retain) * (once + 2 * rows * tokens * adapters)
 
 
@@ -100,7 +102,7 @@ def memory_bytes(
 
     >>> seven = Decoder(vocabulary=32000, width=4096, layers=32, heads=32, hidden=11008)
     >>> round(memory_bytes("NPO", seven, 1, 512) / 1e9), round(memory_bytes("NPO", seven, 1, 512, adapters=20_000_000) / 1e9)
-    (0, 0)
+    (163, 55)
 
     Args:
         method: a name of ``PASSES``.
