@@ -11,9 +11,9 @@ from untrain.data.ragged import PAD
 from untrain.maths import decoder_cost as cost
 from untrain.models.tasks.causallm import CausalLM
 
-TINY = cost.Decoder(vocabulary=20, width=8, layers=2, heads=2, hidden=12)
+TINY = cost.DecoderSizes(vocabulary=20, width=8, layers=2, heads=2, hidden=12)
 ROWS, TOKENS = 3, 6
-SEVEN = cost.Decoder(vocabulary=32000, width=4096, layers=32, heads=32, hidden=11008)
+SEVEN = cost.DecoderSizes(vocabulary=32000, width=4096, layers=32, heads=32, hidden=11008)
 
 
 def network():
@@ -62,7 +62,7 @@ def test_adapters_save_gradients_of_weights_and_not_those_of_outputs():
 
 
 def test_memory_is_weights_of_all_copies_and_what_is_stepped():
-    one = cost.Decoder(vocabulary=1, width=100, layers=1, heads=1, hidden=1000)
+    one = cost.DecoderSizes(vocabulary=1, width=100, layers=1, heads=1, hidden=1000)
     alone = cost.memory_bytes("GradAscent", one, 0, 0, width=4)
     assert alone == one.parameters * (3 * 4 + 12)
     assert cost.memory_bytes("NPO", one, 0, 0, width=2) == one.parameters * (4 * 2 + 16)
