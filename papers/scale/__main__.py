@@ -26,8 +26,10 @@ PEAK, SHARE, ROOM = 989e12, 0.4, 80e9  # a GPU of 80 GB: operations a second in 
 BATCH = (4, 64)  # rows and tokens that are counted
 CHECKED = ("GradAscent", "NPO", "IdkDPO")
 SMALL = {
-    "1 M": DecoderSizes(512, 128, 4, 4, 352), "10 M": DecoderSizes(4096, 320, 6, 5, 864), "100 M": DecoderSizes(16000, 768, 10, 12, 2048),
-}  # fmt: skip
+    "1 M": DecoderSizes(512, 128, 4, 4, 352),
+    "10 M": DecoderSizes(4096, 320, 6, 5, 864),
+    "100 M": DecoderSizes(16000, 768, 10, 12, 2048),
+}
 
 
 def adapters(model: DecoderSizes, rank: int) -> int:
