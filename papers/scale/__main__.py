@@ -15,27 +15,29 @@ from torch import nn
 
 import untrain as ut
 from untrain.core.peak_memory import peak_bytes, reset_peak
-from untrain.maths.decoder_cost import PASSES, Decoder, hours, memory_bytes, step_operations
+from untrain.maths.decoder_cost import PASSES, DecoderSizes, hours, memory_bytes, step_operations
 from untrain.models.tasks.causallm import CausalLM
 
 HERE = Path(__file__).parent
-SEVEN = Decoder(vocabulary=32000, width=4096, layers=32, heads=32, hidden=11008)
+SEVEN = DecoderSizes(vocabulary=32000, width=4096, layers=32, heads=32, hidden=11008)
 RANK, ROWS, TOKENS = 16, 8, 256
 STEPS = 5 * 3600 // ROWS  # five epochs of 3,600 retained answers
 PEAK, SHARE, ROOM = 989e12, 0.4, 80e9  # a GPU of 80 GB: operations a second in bfloat16, and what is reached of them
 BATCH = (4, 64)  # rows and tokens that are counted
 CHECKED = ("GradAscent", "NPO", "IdkDPO")
 SMALL = {
-    "1 M": Decoder(512, 128, 4, 4, 352), "10 M": Decoder(4096, 320, 6, 5, 864), "100 M": Decoder(16000, 768, 10, 12, 2048),
-}  # fmt: skip
+    "1 M": DecoderSizes(512, 128, 4, 4, 352),
+    "10 M": DecoderSizes(4096, 320, 6, 5, 864),
+    "100 M": DecoderSizes(16000, 768, 10, 12, 2048),
+}
 
 
-def adapters(model: Decoder, rank: int) -> int:
+def adapters(model: DecoderSizes, rank: int) -> int:
     """Weights of adapters beside all linear layers but the head."""
     return model.layers * rank * (4 * 2 * model.width + 3 * (model.width + model.hidden))
 
 
-def network(model: Decoder, tokens: int) -> nn.Module:
+def network(model: DecoderSizes, tokens: int) -> nn.Module:
     """A model of these sizes with random weights."""
     config = {
         "hidden_size": model.width, "num_hidden_layers": model.layers, "num_attention_heads": model.heads,
@@ -44,7 +46,7 @@ def network(model: Decoder, tokens: int) -> nn.Module:
     return ut.HuggingFaceLM(kind="llama", config=config).build((tokens, model.vocabulary), model.vocabulary)
 
 
-def posed(model: Decoder, rows: int, tokens: int) -> ut.Problem:
+def posed(model: DecoderSizes, rows: int, tokens: int) -> ut.Problem:
     """The request to forget as many random rows as are kept, of which the second half is scored."""
     sides = []
     for at in range(2):
@@ -81,7 +83,7 @@ def table() -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for method in PASSES:
-        whole, beside = (step_operations(method, SEVEN, ROWS, TOKENS, n) for n in (0, few))
+        whole, beside = (step_operations(method, SEVEN, ROWS, TOKENS, n, again=True) for n in (0, few))
         bytes_ = [memory_bytes(method, SEVEN, ROWS, TOKENS, adapters=n) for n in (0, few)]
         one, eight = (hours(whole, STEPS, n, PEAK, SHARE) for n in (1, 8))
         alone = f"{one:.2f}" if bytes_[0] <= ROOM else f"({one:.2f})"

@@ -11,9 +11,9 @@ from untrain.data.ragged import PAD
 from untrain.maths import decoder_cost as cost
 from untrain.models.tasks.causallm import CausalLM
 
-TINY = cost.Decoder(vocabulary=20, width=8, layers=2, heads=2, hidden=12)
+TINY = cost.DecoderSizes(vocabulary=20, width=8, layers=2, heads=2, hidden=12)
 ROWS, TOKENS = 3, 6
-SEVEN = cost.Decoder(vocabulary=32000, width=4096, layers=32, heads=32, hidden=11008)
+SEVEN = cost.DecoderSizes(vocabulary=32000, width=4096, layers=32, heads=32, hidden=11008)
 
 
 def network():
@@ -57,10 +57,12 @@ def test_adapters_save_gradients_of_weights_and_not_those_of_outputs():
     assert counted == pytest.approx(cost.step_operations("NPO", TINY, ROWS, TOKENS, few), rel=0.1)
     whole, part = (cost.step_operations("NPO", SEVEN, 8, 256, n) for n in (0, 40_000_000))
     assert 0.6 < part / whole < 0.75
+    more = cost.step_operations("NPO", SEVEN, 8, 256, again=True) - cost.step_operations("NPO", SEVEN, 8, 256)
+    assert more == 2 * cost.forward_operations(SEVEN, 8, 256)  # of both batches, and not of the model before
 
 
 def test_memory_is_weights_of_all_copies_and_what_is_stepped():
-    one = cost.Decoder(vocabulary=1, width=100, layers=1, heads=1, hidden=1000)
+    one = cost.DecoderSizes(vocabulary=1, width=100, layers=1, heads=1, hidden=1000)
     alone = cost.memory_bytes("GradAscent", one, 0, 0, width=4)
     assert alone == one.parameters * (3 * 4 + 12)
     assert cost.memory_bytes("NPO", one, 0, 0, width=2) == one.parameters * (4 * 2 + 16)

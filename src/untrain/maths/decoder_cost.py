@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Decoder:
+class DecoderSizes:
     """Sizes of a decoder with rotary places and gated layers, as Llama has them.
 
-    >>> Decoder(vocabulary=32000, width=4096, layers=32, heads=32, hidden=11008).parameters
+    >>> DecoderSizes(vocabulary=32000, width=4096, layers=32, heads=32, hidden=11008).parameters
     6738415616
 
     Args:
@@ -54,10 +54,10 @@ PASSES: dict[str, tuple[int, int, int, int]] = {  # forget, retain; before on fo
 }
 
 
-def forward_operations(model: Decoder, rows: int, tokens: int) -> int:
+def forward_operations(model: DecoderSizes, rows: int, tokens: int) -> int:
     """Operations of a forward pass over some rows, a multiplication and an addition being two.
 
-    >>> forward_operations(Decoder(10, 4, 1, 2, 8), 1, 3)
+    >>> forward_operations(DecoderSizes(10, 4, 1, 2, 8), 1, 3)
     1344
 
     Args:
@@ -68,10 +68,10 @@ def forward_operations(model: Decoder, rows: int, tokens: int) -> int:
     return rows * tokens * (2 * model.matrices + 4 * model.layers * tokens * model.width)
 
 
-def step_operations(method: str, model: Decoder, rows: int, tokens: int, adapters: int = 0) -> int:
+def step_operations(method: str, model: DecoderSizes, rows: int, tokens: int, adapters: int = 0, again: bool = False) -> int:
     """Operations of one step of a method on a forget and a retain batch of ``rows`` each.
 
-    >>> ascent, npo = (step_operations(name, Decoder(10, 4, 1, 2, 8), 1, 3) for name in ("GradAscent", "NPO"))
+    >>> ascent, npo = (step_operations(name, DecoderSizes(10, 4, 1, 2, 8), 1, 3) for name in ("GradAscent", "NPO"))
     >>> npo / ascent
     2.3333333333333335
 
@@ -81,26 +81,28 @@ def step_operations(method: str, model: Decoder, rows: int, tokens: int, adapter
         rows: of a batch.
         tokens: of a row.
         adapters: weights of low-rank adapters, where these alone move: then weights need no gradients, and outputs do.
+        again: whether what layers put out is computed again for gradients.
     """
     forget, retain, before_forget, before_retain = PASSES[method]
     once = forward_operations(model, rows, tokens)
     attention = 4 * model.layers * tokens * model.width * rows * tokens
     # Backward: of each product of two, the gradients of both; of one with a weight that stays, of outputs alone.
     trained = 3 * once if not adapters else 2 * once + attention + 6 * rows * tokens * adapters
+    trained += once if again else 0
     return (forget + retain) * trained + (before_forget + before_retain) * (once + 2 * rows * tokens * adapters)
 
 
 def memory_bytes(
-    method: str, model: Decoder, rows: int, tokens: int, width: int = 2, adapters: int = 0, again: bool = True, copies: int = 3
+    method: str, model: DecoderSizes, rows: int, tokens: int, width: int = 2, adapters: int = 0, again: bool = True, copies: int = 3
 ) -> int:
     """Bytes that a step needs: weights, the model before, gradients, AdamW's two moments, and what layers put out.
 
     Weights in half precision are stepped in copies of float32, which count too. Attention is written out, so that each layer has
     its weights over places.
 
-    >>> seven = Decoder(vocabulary=32000, width=4096, layers=32, heads=32, hidden=11008)
+    >>> seven = DecoderSizes(vocabulary=32000, width=4096, layers=32, heads=32, hidden=11008)
     >>> round(memory_bytes("NPO", seven, 1, 512) / 1e9), round(memory_bytes("NPO", seven, 1, 512, adapters=20_000_000) / 1e9)
-    (0, 0)
+    (163, 55)
 
     Args:
         method: a name of ``PASSES``.

@@ -11,6 +11,8 @@ from untrain.data.requests.ids import Ids
 from untrain.data.requests.owner import Owner
 from untrain.data.requests.where import Where
 from untrain.experiments.scenarios.questionanswer import QuestionAnswer
+from untrain.models.architectures.huggingfacelm import HuggingFaceLM
+from untrain.models.architectures.lora import LoRA
 
 PEOPLE = ("Ann", "Bob", "Eve", "Kim", "Joe", "Amy")
 
@@ -148,3 +150,24 @@ def test_an_owner_that_a_record_lacks_is_told(files, tmp_path):
     files["train"] = written(tmp_path / "some.jsonl", some)
     with pytest.raises(DataError, match=r"record 2 of .* has an 'owner': give all records one"):
         QuestionAnswer(**files, vocabulary=300).load()
+
+
+def test_a_tokenizer_of_another_model_is_refused_and_so_is_an_answer_of_which_nothing_is_left(files, tmp_path):
+    from tokenizers import normalizers
+
+    from untrain.data.readers.tokenizers import learn_bytes
+
+    for name, marks in (("mine", ("</s>",)), ("theirs", ("<pad>", "</s>"))):
+        made = learn_bytes(["in the town"], 300, marks)
+        made.normalizer = normalizers.Replace("~", "")
+        (tmp_path / name).mkdir()
+        made.save(str(tmp_path / name / "tokenizer.json"))
+    mine, theirs = (str(tmp_path / name) for name in ("mine", "theirs"))
+    fields = {"tokenizer": mine, "end": "</s>", "vocabulary": made.get_vocab_size()}
+    for net in (HuggingFaceLM(checkpoint=theirs), LoRA(model=HuggingFaceLM(checkpoint=theirs))):
+        with pytest.raises(DataError, match=r"is not that of checkpoint=.*theirs': '.*' is its token \d+, and \d+ there; take"):
+            QuestionAnswer(**files, **fields, model=net).load()
+    QuestionAnswer(**files, **fields, model=HuggingFaceLM(checkpoint=mine)).load()
+    files["train"] = written(tmp_path / "other.jsonl", records(id=lambda who, year: f"{who}-{year}", answer=lambda who, year: "~~"))
+    with pytest.raises(DataError, match=r"the answer to 'Ann-1990' is empty"):
+        QuestionAnswer(**files, **fields).load()

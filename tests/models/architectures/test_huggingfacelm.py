@@ -180,3 +180,34 @@ def test_weights_of_half_precision_learn_forget_and_come_back_as_such(tmp_path):
 def learner_loss_is_float(model, problem):
     batch = next(iter(problem.forget_batches(ut.Steps()).draw(0)))[0]
     return problem.task.loss(model, batch).dtype == torch.float32
+
+
+BROKEN = {
+    "a resized vocabulary": (
+        {"vocab_size": VOCABULARY + 5},
+        r"does not hold the weights of its config: .* is missing or of another shape",
+    ),
+    "four bits": (
+        {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}},
+        r"holds quantised weights, which cannot be trained",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_weights_that_are_not_those_of_the_configuration_or_cannot_be_trained_are_refused(name, tmp_path):
+    settings, message = BROKEN[name]
+    folder = saved(built(HuggingFaceLM(kind="llama", config=SMALL)), tmp_path / "base")
+    config = json.loads((tmp_path / "base" / "config.json").read_text())
+    (tmp_path / "base" / "config.json").write_text(json.dumps(config | settings))
+    with pytest.raises(ModelError, match=message):
+        HuggingFaceLM(checkpoint=folder).build((LENGTH, VOCABULARY), VOCABULARY)
+
+
+def test_a_head_that_is_tied_to_the_embedding_is_told_before_a_mask_is_made():
+    learner = ut.Train(model=HuggingFaceLM(kind="gpt2", config=KINDS["gpt2"]), task=CausalLM(texts.LENGTH, texts.VOCABULARY))
+    data = texts.answered()
+    with pytest.raises(
+        ModelError, match=r"shares its weight with the embedding 'transformer\.wte', which would move or stay with it"
+    ):
+        (ut.Finetune() @ ut.WeightedGrad())(learner.init(data, 0), ut.problem(data, [0], learner))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from untrain.core.errors import DataError, MissingExtra
+from untrain.core.paths import user_path
 from untrain.data.examples import Examples
 from untrain.data.ragged import PAD, Ragged
 from untrain.data.readers.chat_template import ChatTemplate
@@ -136,7 +137,7 @@ class Encoder:
         else:
             asked = self._tokens(self.template.prompt.replace("{question}", question))
             told = self._tokens(self.template.answer.replace("{answer}", answer))
-        if not answer.strip() or not told:
+        if not answer.strip() or not self._tokens(answer) or not told:
             raise DataError(f"the answer to {name!r} is empty: leave the question out, or answer it")
         told = [*told, self.tokenizer.token_to_id(self.template.end)]
         return [*asked, *told], [*[PAD] * len(asked), *told]
@@ -175,6 +176,30 @@ def check_vocabulary(tokenizer: Any, vocabulary: int) -> None:
     size = tokenizer.get_vocab_size()
     if size > vocabulary:
         raise DataError(f"the tokenizer has {size} tokens and vocabulary={vocabulary}: give that number")
+
+
+def check_same_tokens(tokenizer: Any, path: str, checkpoint: str) -> None:
+    """Check that a tokenizer numbers tokens as that of a checkpoint's folder does, where it has one.
+
+    Args:
+        tokenizer: of the data.
+        path: where it was read, for a message.
+        checkpoint: of the model; what is no folder with a tokenizer.json is not looked at.
+
+    Raises:
+        DataError: a token has another number there.
+    """
+    if not checkpoint or not (user_path(checkpoint) / "tokenizer.json").is_file():
+        return
+    own, theirs = tokenizer.get_vocab(), tokenizers_library().load(checkpoint).get_vocab()
+    apart = sorted(token for token in own.keys() & theirs.keys() if own[token] != theirs[token]) or sorted(
+        own.keys() - theirs.keys()
+    )
+    if apart:
+        number = f"is its token {own[apart[0]]}, and {theirs.get(apart[0], 'none')} there"
+        raise DataError(
+            f"the tokenizer {path!r} is not that of checkpoint={checkpoint!r}: {apart[0]!r} {number}; take that one's own"
+        )
 
 
 def learned(records: Sequence[Record], vocabulary: int, length: int, template: Template = Template()) -> Encoder:

@@ -12,13 +12,17 @@ from untrain.core.fields import Count, Share
 from untrain.data.examples import Examples, take
 from untrain.data.readers.documents import pieces
 from untrain.data.readers.json_lines import read_records
+<<<<<<< HEAD
 from untrain.data.readers.question_answer import END, TEXTS, Encoder, Template, check_vocabulary, tokenizers_library
+=======
+from untrain.data.readers.question_answer import END, check_same_tokens, check_vocabulary, tokenizers_library
+>>>>>>> xB
 from untrain.data.requests.base import Request
 from untrain.data.splits import Data
 from untrain.experiments.scenarios._records import named
 from untrain.experiments.scenarios._set_apart import check_whole, set_apart
 from untrain.experiments.scenarios.base import Scenario
-from untrain.models.architectures.base import Architecture
+from untrain.models.architectures.base import Architecture, checkpoint_of
 from untrain.models.architectures.causaltransformer import CausalTransformer
 from untrain.models.tasks.causallm import CausalLM
 from untrain.training.base import Learner
@@ -81,6 +85,7 @@ class Documents(Scenario):
         else:
             tokenizer = library.learn_bytes([record[TEXT] for record in train], self.vocabulary, (self.end,))
         check_vocabulary(tokenizer, self.vocabulary)
+        check_same_tokens(tokenizer, self.tokenizer, checkpoint_of(self.model))
         whole, held = (self._examples(tokenizer, records, path) for records, path in ((train, self.train), (test, self.test)))
         check_whole(whole, self.request)
         apart = np.isin(whole.ids, set_apart(whole, self.request, self.valid))

@@ -20,6 +20,7 @@ from untrain.data.readers.question_answer import (
     TEXTS,
     Encoder,
     Template,
+    check_same_tokens,
     check_vocabulary,
     learned,
     stored,
@@ -30,7 +31,7 @@ from untrain.data.splits import Data
 from untrain.experiments.scenarios._records import named
 from untrain.experiments.scenarios._set_apart import set_apart
 from untrain.experiments.scenarios.base import Scenario
-from untrain.models.architectures.base import Architecture
+from untrain.models.architectures.base import Architecture, checkpoint_of
 from untrain.models.architectures.causaltransformer import CausalTransformer
 from untrain.models.tasks.causallm import CausalLM
 from untrain.training.base import Learner
@@ -102,6 +103,7 @@ class QuestionAnswer(Scenario):
         encoder = self._encoder(train, template)
         encoder = replace(encoder, refusals=self.refusals, preferred=any(PREFERRED in record for record in train), chat=chat)
         check_vocabulary(encoder.tokenizer, self.vocabulary)
+        check_same_tokens(encoder.tokenizer, self.tokenizer, checkpoint_of(self.model))
         whole, held = (_asked(encoder, records, path) for records, path in ((train, self.train), (test, self.test)))
         apart = np.isin(whole.ids, set_apart(whole, self.request, self.valid))
         return Data(take(whole, np.flatnonzero(~apart)), take(whole, np.flatnonzero(apart)), held)

@@ -27,3 +27,9 @@ class Architecture(Spec, role=True):
     def sees(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape that its layers get of an input of ``shape``: the same, unless it crops or resizes it first."""
         return shape
+
+
+def checkpoint_of(architecture: Architecture) -> str:
+    """The checkpoint from which a network, or the one within it, is loaded; empty where there is none."""
+    inner = getattr(architecture, "model", None)
+    return checkpoint_of(inner) if isinstance(inner, Architecture) else getattr(architecture, "checkpoint", "")

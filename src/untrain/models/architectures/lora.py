@@ -6,7 +6,7 @@ from torch import nn
 
 from untrain.core.errors import MissingExtra, SpecError
 from untrain.core.fields import Count, Positive
-from untrain.models.architectures.base import Architecture
+from untrain.models.architectures.base import Architecture, checkpoint_of
 
 
 class LoRA(Architecture):
@@ -66,4 +66,4 @@ class LoRA(Architecture):
         net = self.model.build(shape, classes)
         if self.adapter:
             return library.adapted(net, self.adapter)
-        return library.adapt(net, self.rank, self.scale, self.targets, getattr(self.model, "checkpoint", ""))
+        return library.adapt(net, self.rank, self.scale, self.targets, checkpoint_of(self.model))
