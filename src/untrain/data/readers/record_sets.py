@@ -29,7 +29,7 @@ def read_set(path: str, name: str, fields: tuple[str, ...]) -> list[dict[str, An
     parts = datasets_adapter().read_parts(where, name)
     if len(parts) != 1:
         raise DataError(f"{name} of {where} on the hub has the splits {', '.join(map(str, parts))}, and one was expected")
-    records = next(iter(parts.values()))
+    records: list[dict[str, Any]] = next(iter(parts.values()))
     for at, record in enumerate(records, 1):
         for wanted in fields:
             if not isinstance(record.get(wanted), str):
