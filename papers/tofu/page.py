@@ -75,7 +75,31 @@ def conclusions(document: Document) -> list[str]:
         lines.append(f"| {named(document, spec)} | {'yes' if p > PASSES else 'no'}: {p:.2g} | {fit} | {row['sentence']} |")
         fine += [row["outcome"]] if useful and spec in passed else []
     kinds = ", ".join(f"{fine.count(kind)} {kind}" for kind in dict.fromkeys(fine))
-    return [*lines, "", f"By TOFU's two numbers {len(fine)} rows succeed; by all scores: {kinds or 'none of them'}."]
+    return [
+        *lines, "", f"By TOFU's two numbers {len(fine)} rows succeed; by all scores: {kinds or 'none of them'}.", "",
+        *changes(document),
+    ]  # fmt: skip
+
+
+def changes(document: Document) -> list[str]:
+    """Which of TOFU's conclusions are others once there are many retrained models and more than one score."""
+    rows, passed = done(document), passing(document)
+    failed = [spec for spec in passed if rows[spec]["outcome"].startswith("fails")]
+    split = [
+        spec for spec, row in rows.items()
+        if (row["scores"].get("forget_quality", {"value": 10 ** row["scores"]["forget_quality_log10"]["value"]})["value"] > PASSES)
+        != (10 ** row["scores"]["forget_quality_log10"]["value"] > PASSES)
+    ]  # fmt: skip
+    return [
+        f"- Forgotten by p, and failing by all scores: {listed(document, failed)}.",
+        "- Forgotten or not by p, depending on which retrained model is taken (the mean over pairs and the geometric mean lie on "
+        f"both sides of {PASSES}): {listed(document, split)}.",
+    ]
+
+
+def listed(document: Document, specs: list[str]) -> str:
+    """Rows in a sentence."""
+    return ", ".join(named(document, spec) for spec in specs) or "none"
 
 
 def named(document: Document, spec: str) -> str:

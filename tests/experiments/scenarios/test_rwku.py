@@ -1,8 +1,6 @@
 """RWKU: whose questions are trained on, which prompts are about which, and sets that come from the hub."""
 
 import json
-import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -73,10 +71,10 @@ def test_a_set_comes_from_the_hub_by_name(folder, monkeypatch):
             raise OSError("offline\nnow")
         return {"train": FILES[name]} if where == "some/one" else {"train": [], "test": []}
 
-    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load))
+    monkeypatch.setattr("untrain.data.readers.datasets.datasets.load_dataset", load)
     assert read_set("hub:some/one", "forget_level2", ("query",)) == read_set(folder, "forget_level2", ("query",))
     assert asked == [("some/one", "forget_level2")]
-    with pytest.raises(DataError, match=r"from the hub \(offline now\): connect, or give a folder"):
+    with pytest.raises(DataError, match=r"from the Hugging Face hub \(offline\): connect, or give path"):
         read_set("hub:no/such", "full", ())
     with pytest.raises(DataError, match="has the splits train, test, and one was expected"):
         read_set("hub:some/two", "full", ())

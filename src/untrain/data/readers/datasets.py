@@ -119,6 +119,27 @@ def read_hub(
     return _arrays(table, f"{name} ({split})", wanted, pick, hold)
 
 
+def read_parts(name: str, config: str) -> dict[str, list[dict[str, Any]]]:
+    """The records of each split of one configuration of a data set on the hub, or of its copy in the library's cache.
+
+    Args:
+        name: of the data set.
+        config: which of its configurations.
+
+    Raises:
+        DataError: it cannot be reached.
+    """
+    try:
+        with _quiet():
+            parts = datasets.load_dataset(name, config)
+    except Exception as error:  # the library lets errors of many others through
+        raise DataError(
+            f"cannot get {config} of {name} from the Hugging Face hub ({_line(error)}): "
+            "connect, or give path=... , a folder with its files"
+        ) from None
+    return {str(split): [dict(record) for record in part] for split, part in parts.items()}
+
+
 def _check(file: Path) -> None:
     if not file.is_file():
         raise DataError(f"there is no file {str(file)!r}" + (": it is a folder" if file.is_dir() else ""))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from untrain.core.errors import DataError, MissingExtra
+from untrain.core.errors import DataError
 from untrain.data.readers.json_lines import find_file, read_records
+from untrain.data.readers.parquet import datasets_adapter
 
 HUB = "hub:"
 
@@ -25,10 +26,10 @@ def read_set(path: str, name: str, fields: tuple[str, ...]) -> list[dict[str, An
     if not path.startswith(HUB):
         return read_records(find_file(path, name), fields)
     where = path.removeprefix(HUB)
-    parts = _loaded(where, name)
+    parts = datasets_adapter().read_parts(where, name)
     if len(parts) != 1:
         raise DataError(f"{name} of {where} on the hub has the splits {', '.join(map(str, parts))}, and one was expected")
-    records = [dict(record) for record in next(iter(parts.values()))]
+    records: list[dict[str, Any]] = next(iter(parts.values()))
     for at, record in enumerate(records, 1):
         for wanted in fields:
             if not isinstance(record.get(wanted), str):
@@ -36,15 +37,3 @@ def read_set(path: str, name: str, fields: tuple[str, ...]) -> list[dict[str, An
     if not records:
         raise DataError(f"{name} of {where} on the hub holds no records")
     return records
-
-
-def _loaded(where: str, name: str) -> dict[str, Any]:
-    try:
-        import datasets
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"data sets of the hub need {error.name}: pip install 'untrain[data]'") from None
-    try:
-        return dict(datasets.load_dataset(where, name))
-    except Exception as error:  # the library lets errors of many others through
-        line = " ".join(str(error).split())[:200]
-        raise DataError(f"cannot get {name} of {where} from the hub ({line}): connect, or give a folder with its files") from None

@@ -22,7 +22,7 @@ LEFT_OUT = "The texts are not shown: they were left out on request, or the texts
 
 
 @dataclass(frozen=True)
-class Line:
+class AnswerLine:
     """One kind of models on one question.
 
     Args:
@@ -42,7 +42,7 @@ class Asked:
 
     id: str
     prompt: str
-    lines: tuple[Line, ...]
+    lines: tuple[AnswerLine, ...]
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,13 @@ def _asked(at: int, row: int, material: Material, forget: Array, tables: dict[st
     return Asked(str(np.asarray(material.oracle.ids)[forget[row]]), snippet(prompt.strip() or whole), lines)
 
 
-def _line(who: str, table: Array, pieces: Sequence[str]) -> Line:
+def _line(who: str, table: Array, pieces: Sequence[str]) -> AnswerLine:
     """Of tables of models, (m, 3, t): what the first says, and the mean losses of all."""
     true, first = (_tokens(table[0, at]) for at in (TRUE, SAID))
     losses = table[:, LOSS].mean(0)[: len(true)]
     heat = tuple((_text(token, pieces), int(np.searchsorted(SHADES, loss, side="right")), f"{loss:.2f}")
                  for token, loss in zip(true, losses.tolist(), strict=True))  # fmt: skip
-    return Line(who, differing(first, true, pieces), heat)
+    return AnswerLine(who, differing(first, true, pieces), heat)
 
 
 def differing(told: Sequence[int], true: Sequence[int], pieces: Sequence[str]) -> tuple[tuple[str, bool], ...]:
