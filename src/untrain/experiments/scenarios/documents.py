@@ -12,11 +12,15 @@ from untrain.core.fields import Count, Share
 from untrain.data.examples import Examples, take
 from untrain.data.readers.documents import pieces
 from untrain.data.readers.json_lines import read_records
-<<<<<<< HEAD
-from untrain.data.readers.question_answer import END, TEXTS, Encoder, Template, check_vocabulary, tokenizers_library
-=======
-from untrain.data.readers.question_answer import END, check_same_tokens, check_vocabulary, tokenizers_library
->>>>>>> xB
+from untrain.data.readers.question_answer import (
+    END,
+    TEXTS,
+    Encoder,
+    Template,
+    check_same_tokens,
+    check_vocabulary,
+    tokenizers_library,
+)
 from untrain.data.requests.base import Request
 from untrain.data.splits import Data
 from untrain.experiments.scenarios._records import named
