@@ -23,7 +23,7 @@ Row = Mapping[str, Any]
 HEIGHT = 460
 SPREADS = 2.0  # of retrained models that the band of an endpoint reaches to either side
 # Name in the legend, colour and symbol of each outcome.
-LOOKS = {
+LOOKS: Mapping[str, tuple[str, str, str]] = {
     PASSES: ("Passes", "good", "circle"),
     REMEMBERS: ("Fails: remembers", "bad", "triangle-down"),
     DAMAGED: ("Fails: damaged", "plum", "triangle-up"),
@@ -167,7 +167,7 @@ def _labels(
 def _traces(outcome: str, points: Sequence[Point]) -> list[Trace]:
     """Methods of one outcome, then the controls among them, hollow; the first has a place in the legend."""
     name, colour, symbol = LOOKS[outcome]
-    made = []
+    made: list[Trace] = []
     for control in (False, True):
         of_kind = [p for p in points if p.control is control]
         if of_kind:

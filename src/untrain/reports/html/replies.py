@@ -53,7 +53,9 @@ def _forgetting(row: Row) -> str:
         return "remembers"
     if "over-forgets" in outside or (row["verdict"]["outcome"] == DAMAGED and row["verdict"]["counts"]["standing_out"]):
         return "over-forgets"
-    return "forgot" if judged and all(j["says"] == "within" for j in judged) else "open"
+    # An endpoint that could not be had leaves it open.
+    whole = judged and not set(row["verdict"]["lacks"]) & set(FORGETTING)
+    return "forgot" if row["verdict"]["outcome"] == PASSES or (whole and all(j["says"] == "within" for j in judged)) else "open"
 
 
 def _keeping(row: Row) -> str:
