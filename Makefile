@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench reliability lint types all clean
+.PHONY: demo test test-slow bench reliability lint types all clean
 all: lint types test
 
 $(READY): pyproject.toml constraints.txt
@@ -21,6 +21,10 @@ demo: $(READY)
 # process.
 test: $(READY)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+# What takes long: every pair of method and model, kills, statistics of false alarms, many processes.
+test-slow: $(READY)
+	$(MAKE) test ARGS="-m slow $(ARGS)"
 
 bench: $(READY)
 	$(BIN)/python benchmarks $(ARGS)

@@ -25,6 +25,7 @@ import torch
 import untrain as ut
 from untrain.attribution.attributors.datamodels import Datamodels
 from untrain.attribution.attributors.lastlayerinfluence import LastLayerInfluence
+from untrain.attribution.attributors.layerinfluence import LayerInfluence
 from untrain.attribution.attributors.meandifference import MeanDifference
 from untrain.attribution.attributors.trak import TRAK
 from untrain.attribution.base import Attributor, TrainingEvidence
@@ -44,6 +45,8 @@ METHODS = (
     ("models", LastLayerInfluence()),
     ("models", LastLayerInfluence(leverage=False)),
     ("models", TRAK(dimension=512)),
+    ("models", LayerInfluence(curvature="kfac")),
+    ("models", LayerInfluence()),
 )
 
 
@@ -55,6 +58,9 @@ def main() -> None:
     options.add_argument("--size", type=int, default=1_000, help="training images")
     options.add_argument("--models", type=int, nargs="+", default=[256, 512, 1024, 2048], help="half-subset models to attribute by")
     options.add_argument("--held-out", type=int, default=128, help="half-subset models to score on")
+    options.add_argument(
+        "--kinds", nargs="+", default=["population", "models"], help="attributors by these; the others are left out"
+    )
     options.add_argument("--checkpoints", type=int, default=5, help="models of all images, for attributors that need models")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--store", type=Path, help="where outputs of models are kept, so that a second start trains nothing")
@@ -112,7 +118,7 @@ class Bench:
 
     def rows(self) -> Any:
         """A row of the table for each attributor and number of models."""
-        for kind, method in METHODS:
+        for kind, method in (each for each in METHODS if each[0] in self.given.kinds):
             for count in self.given.models if kind == "population" else [self.given.checkpoints]:
                 began = time.process_time()
                 row = self.of_margins(method, count) if kind == "population" else self.of_models(method)

@@ -9,7 +9,7 @@ from collections import defaultdict
 import numpy as np
 from scipy import stats
 
-WAYS = ("passes", "fails: remembers", "fails: over-forgets or broke something", "open")
+WAYS = ("passes", "fails: remembers", "fails: hides the forget set", "fails: over-forgets or broke something", "open")
 
 
 def main() -> None:

@@ -38,9 +38,8 @@ def page(held: Row) -> str:
         "in one and keep nothing. Distance is that of the released weights, with their noise, to the optimum of the objective of "
         "`Convex` without the ten; called otherwise is the share of rows to which the released model gives another class than "
         "that optimum. Columns were standardised by all rows and seeds are in the script, which a certificate of a real request "
-        "must not have: these are for study. Measured before rounding was part of the bound of `DescentToDelete`, whose noise is "
-        "an eighth larger since, before each model had noise of its own, and before requests were compared with the rows that were "
-        "trained on, which takes longer.", "",
+        "must not have: these are for study. Seconds are of the CPU, on cores "
+        "that others used too.", "",
         "| " + " | ".join(HEADS) + " |", "|---" * len(HEADS) + "|", *lines_of(held), "",
         *dict.fromkeys(f"{letter}: `{spelling}`  " for spelling, letter in letters(held).items()),
     ]  # fmt: skip

@@ -27,6 +27,18 @@ from untrain.training.learners.convex import weights_of
 
 LEARNER = ut.Convex(l2=1.0, form="sum", bias="none", tuned=False)
 METHODS = ("Nothing()", "FirstOrder()", "Newton(hessian='original')", "Newton()", "Retrain()")
+BATCH, RATE = 32, 1e-4  # of fine-tuning, for one epoch; steps are of the mean loss of a batch
+
+
+def methods(examples: int) -> dict[str, Any]:
+    """Unlearners by name; of two ways to fine-tune the second has the whole penalty in every batch, as the source does."""
+    tuned = {"Finetune, penalty by the batch": 1 / examples, "Finetune, whole penalty": 1 / BATCH}
+    return {name: ut.parse(name) for name in METHODS} | {
+        name: ut.Finetune(
+            steps=ut.Steps(lr=RATE, epochs=1, batch=BATCH, optimizer=ut.SGD(momentum=0.0, decay=decay), schedule=ut.Constant())
+        )
+        for name, decay in tuned.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -96,11 +108,14 @@ def of_request(model: Any, named: Named, request: Any) -> list[dict[str, Any]]:
     """What each method leaves of the gradient, how far it is from retraining, and how it does on test data without the features."""
     problem = ut.problem(named.train, request, LEARNER)
     test = request.everywhere(named.test, problem.replacement)
-    made = {method: timed(ut.parse(method), model, problem) for method in METHODS}
+    made = {name: timed(method, model, problem) for name, method in methods(len(named.train)).items()}
     after, retrained = LEARNER.objective(problem.rest), made["Retrain()"][0]
+    stay = np.array([name not in request.features for name in named.train.features or ()])
+    aim = weights_of(retrained, intercept=False)
     return [
         {
             "method": method, "changed": len(problem.forget), "distance": distance(unlearned, retrained),
+            "distance_stay": float(np.linalg.norm((weights_of(unlearned, intercept=False) - aim)[stay])),
             "gradient": float(np.linalg.norm(after.at(weights_of(unlearned, intercept=False)).slope)),
             **scores(unlearned, test), "cpu_seconds": spent,
         }

@@ -9,16 +9,21 @@ from papers.vision.removal import publish
 
 FOLDER = Path(__file__).parent
 PASSES = 0.05  # TOFU's p-value above which a model counts as one that forgot
+NEAR = 0.02  # of model utility, up to which a model counts as as useful as retrained ones
 ASKED = {
-    "mia_loss_auc": "loss attack", "mia_minkpp_auc": "min-k++ attack", "extraction_strength_forget": "extraction strength",
-    "quantized_forget": "four bits", "relearn_time": "relearning",
+    "probability_forget": "probability of the answers", "mia_ulira_accuracy": "U-LiRA", "mia_loss_auc": "loss attack",
+    "mia_reference_auc": "attack by a reference", "mia_minkpp_auc": "min-k++ attack",
+    "extraction_strength_forget": "extraction strength", "reworded_forget": "other words", "quantized_forget": "four bits",
+    "relearn_time": "relearning",
 }  # fmt: skip
 SHOWN = {
-    "forget_quality": "Forget quality, p", "forget_quality_log10": "its log10", "truth_ratio_forget": "Truth ratio",
-    "extraction_strength_forget": "Extraction strength", "mia_loss_auc": "Loss attack", "mia_minkpp_auc": "Min-k++",
+    "forget_quality": "Forget quality, p", "forget_quality_log10": "its log10", "model_utility": "Model utility",
+    "truth_ratio_forget": "Truth ratio", "probability_forget": "p(answer)", "mia_ulira_accuracy": "U-LiRA",
+    "mia_loss_auc": "Loss attack", "mia_minkpp_auc": "Min-k++", "mia_reference_auc": "Reference",
+    "extraction_strength_forget": "Extraction strength", "reworded_forget": "Other words: p(answer)",
     "quantized_forget": "Four bits: p(answer)", "relearn_time": "Relearning, epochs",
-    "exact_memorization_retain": "Retain set word by word",
 }  # fmt: skip
+MARKS = {"distinguishable": " ≠", "indistinguishable": " =", "too few models": " ?"}
 Document = dict[str, Any]
 
 
@@ -32,7 +37,9 @@ def page(document: Document) -> str:
         f"chosen: each method has a row per length. {facts['machine']}, untrain {facts['untrain']}, torch {facts['torch']}; "
         f"{document['cpu_seconds']} CPU seconds.", "",
     ]  # fmt: skip
-    return "\n".join([*head, *claims(document), "", "## Methods", "", *table(document), "", *spellings(document), ""])
+    return "\n".join(
+        [*head, *conclusions(document), "", *claims(document), "", "## Methods", "", *table(document), "", *spellings(document), ""]
+    )
 
 
 def done(document: Document) -> dict[str, Any]:
@@ -49,6 +56,32 @@ def passing(document: Document) -> list[str]:
     rows = done(document)
     logs = {m: row["scores"]["forget_quality_log10"]["value"] for m, row in rows.items() if m not in controls}
     return [m for m, log in logs.items() if 10**log > PASSES]
+
+
+def conclusions(document: Document) -> list[str]:
+    """What TOFU concludes from one p-value and one utility, beside what retrained models and tests of all scores say."""
+    lines = [
+        f"TOFU compares a model with one retrained one: it has forgotten where p is above {PASSES}, and is useful where utility is "
+        "that of the retrained one. Here is what that says, and what many retrained models say:", "",
+        "| Method | Forgotten, by p | Useful | Outcome by all scores, against all retrained models |", "|---|---|---|---|",
+    ]  # fmt: skip
+    rows, passed = done(document), passing(document)
+    fine = list[str]()
+    for spec, row in rows.items():
+        utility = row["scores"].get("model_utility")
+        useful = utility is not None and utility["ideal"] is not None and utility["value"] >= utility["ideal"] - NEAR
+        p = 10 ** row["scores"]["forget_quality_log10"]["value"]
+        fit = "-" if utility is None else f"{'yes' if useful else 'no'}: {cell(utility)}"
+        lines.append(f"| {named(document, spec)} | {'yes' if p > PASSES else 'no'}: {p:.2g} | {fit} | {row['sentence']} |")
+        fine += [row["outcome"]] if useful and spec in passed else []
+    kinds = ", ".join(f"{fine.count(kind)} {kind}" for kind in dict.fromkeys(fine))
+    return [*lines, "", f"By TOFU's two numbers {len(fine)} rows succeed; by all scores: {kinds or 'none of them'}."]
+
+
+def named(document: Document, spec: str) -> str:
+    """What a spelling is called in tables."""
+    label, specs = next((label, specs) for label, specs in document["labels"].items() if spec in specs)
+    return label if len(specs) == 1 else f"{label}, {length(spec)} epochs"
 
 
 def claims(document: Document) -> list[str]:
@@ -74,9 +107,9 @@ def table(document: Document) -> list[str]:
     """A row per method and length; bold where a value lies in the band in which retrained models lie."""
     lines = ["| Method | " + " | ".join(SHOWN.values()) + " | Cost |", "|---" * (len(SHOWN) + 2) + "|"]
     rows = done(document)
-    for label, specs in document["labels"].items():
+    for specs in document["labels"].values():
         for spec in specs:
-            name = label if len(specs) == 1 else f"{label}, {length(spec)} epochs"
+            name = named(document, spec)
             if spec not in rows:
                 lines.append(f"| {name} |" + " failed |" * (len(SHOWN) + 1))
                 continue
@@ -94,6 +127,7 @@ def cell(score: dict[str, Any] | None) -> str:
     text = f"{score['value']:.3g}"
     if score["low"] is not None and score["low"] != score["high"]:
         text += f" [{score['low']:.3g}, {score['high']:.3g}]"
+    text += MARKS.get(score["verdict"] or "", "")
     band = score["band"]
     return f"**{text}**" if band and band[0] <= score["value"] <= band[1] else text
 
@@ -105,7 +139,8 @@ def length(spec: str) -> str:
 
 def spellings(document: Document) -> list[str]:
     """How the rows are spelled."""
-    lines = ["Bold: within the band in which 19 of 20 sets of further retrained models would lie. Cost is in operations, of "
+    lines = ["Bold: within the band in which 19 of 20 sets of further retrained models would lie; ≠ told apart from retraining by "
+             "the test of all scores together, = equal within the score's margin, ? too few models. Cost is in operations, of "
              "retraining. Spellings:", ""]  # fmt: skip
     return [*lines, *(f"- {label}: `{spec}`" for label, specs in document["labels"].items() for spec in specs)]
 

@@ -2,6 +2,7 @@
 
 from untrain.attribution.attributors.datamodels import Datamodels as Datamodels
 from untrain.attribution.attributors.lastlayerinfluence import LastLayerInfluence as LastLayerInfluence
+from untrain.attribution.attributors.layerinfluence import LayerInfluence as LayerInfluence
 from untrain.attribution.attributors.leaveoneout import LeaveOneOut as LeaveOneOut
 from untrain.attribution.attributors.meandifference import MeanDifference as MeanDifference
 from untrain.attribution.attributors.trak import TRAK as TRAK
@@ -48,6 +49,7 @@ from untrain.data.requests.where import Where as Where
 from untrain.evaluation.attacks.lira import LiRA as LiRA
 from untrain.evaluation.attacks.logisticmia import LogisticMIA as LogisticMIA
 from untrain.evaluation.attacks.lowesttokenmia import LowestTokenMIA as LowestTokenMIA
+from untrain.evaluation.attacks.referencemia import ReferenceMIA as ReferenceMIA
 from untrain.evaluation.attacks.rmia import RMIA as RMIA
 from untrain.evaluation.attacks.svcmia import SVCMIA as SVCMIA
 from untrain.evaluation.attacks.thresholdmia import ThresholdMIA as ThresholdMIA
@@ -62,19 +64,29 @@ from untrain.evaluation.metrics.forgettingquality import ForgettingQuality as Fo
 from untrain.evaluation.metrics.healing import Healing as Healing
 from untrain.evaluation.metrics.jensenshannon import JensenShannon as JensenShannon
 from untrain.evaluation.metrics.klom import KLoM as KLoM
+from untrain.evaluation.metrics.knowmem import KnowMem as KnowMem
+from untrain.evaluation.metrics.modelutility import ModelUtility as ModelUtility
 from untrain.evaluation.metrics.perexample import PerExample as PerExample
+from untrain.evaluation.metrics.probability import Probability as Probability
 from untrain.evaluation.metrics.recovery import Recovery as Recovery
+from untrain.evaluation.metrics.reworded import Reworded as Reworded
 from untrain.evaluation.metrics.truthratio import TruthRatio as TruthRatio
 from untrain.evaluation.metrics.tugofwar import TugOfWar as TugOfWar
 from untrain.evaluation.metrics.verbatim import Verbatim as Verbatim
 from untrain.evaluation.observers.activations import Activations as Activations
+from untrain.evaluation.observers.answers import Answers as Answers
+from untrain.evaluation.observers.fewshot import FewShot as FewShot
+from untrain.evaluation.observers.gradientnormmia import GradientNormMIA as GradientNormMIA
 from untrain.evaluation.observers.linearprobe import LinearProbe as LinearProbe
 from untrain.evaluation.observers.pruning import Pruning as Pruning
 from untrain.evaluation.observers.quantization import Quantization as Quantization
 from untrain.evaluation.observers.relearn import Relearn as Relearn
 from untrain.evaluation.observers.rouge import Rouge as Rouge
 from untrain.evaluation.observers.rus import RUS as RUS
+from untrain.evaluation.observers.steering import Steering as Steering
+from untrain.evaluation.observers.verbmem import VerbMem as VerbMem
 from untrain.evaluation.observers.weights import Weights as Weights
+from untrain.evaluation.observers.zlibmia import ZlibMIA as ZlibMIA
 from untrain.evaluation.observers.zrf import ZRF as ZRF
 from untrain.evaluation.protocols.protocol import Margin as Margin
 from untrain.evaluation.protocols.protocol import Protocol as Protocol
@@ -105,6 +117,7 @@ from untrain.experiments.scenarios.imagenet100 import ImageNet100 as ImageNet100
 from untrain.experiments.scenarios.mnist import MNIST as MNIST
 from untrain.experiments.scenarios.questionanswer import QuestionAnswer as QuestionAnswer
 from untrain.experiments.scenarios.restor import Restor as Restor
+from untrain.experiments.scenarios.rwku import RWKU as RWKU
 from untrain.experiments.scenarios.smallcifar10 import SmallCIFAR10 as SmallCIFAR10
 from untrain.experiments.scenarios.smallfashion import SmallFashion as SmallFashion
 from untrain.experiments.scenarios.svhn import SVHN as SVHN
@@ -121,11 +134,14 @@ from untrain.localizers.randommask import RandomMask as RandomMask
 from untrain.localizers.shallowest import Shallowest as Shallowest
 from untrain.localizers.weightedgrad import WeightedGrad as WeightedGrad
 from untrain.localizers.weightmagnitude import WeightMagnitude as WeightMagnitude
+from untrain.models.adapters import merge_adapter as merge_adapter
+from untrain.models.adapters import write_adapter as write_adapter
 from untrain.models.architectures.bagofembeddings import BagOfEmbeddings as BagOfEmbeddings
 from untrain.models.architectures.causaltransformer import CausalTransformer as CausalTransformer
 from untrain.models.architectures.convnet import ConvNet as ConvNet
 from untrain.models.architectures.huggingface import HuggingFace as HuggingFace
 from untrain.models.architectures.huggingfacelm import HuggingFaceLM as HuggingFaceLM
+from untrain.models.architectures.lora import LoRA as LoRA
 from untrain.models.architectures.mlp import MLP as MLP
 from untrain.models.architectures.preprocessed import Preprocessed as Preprocessed
 from untrain.models.architectures.pretrained import Pretrained as Pretrained
@@ -133,6 +149,7 @@ from untrain.models.architectures.resnet import ResNet as ResNet
 from untrain.models.architectures.resnet9 import ResNet9 as ResNet9
 from untrain.models.architectures.texttransformer import TextTransformer as TextTransformer
 from untrain.models.architectures.vit import ViT as ViT
+from untrain.models.model_folder import write_model as write_model
 from untrain.models.tasks.causallm import CausalLM as CausalLM
 from untrain.models.tasks.classification import Classification as Classification
 from untrain.models.tasks.regression import Regression as Regression
@@ -178,6 +195,7 @@ from untrain.training.steps import Geometric as Geometric
 from untrain.training.steps import Steps as Steps
 from untrain.training.steps import Triangular as Triangular
 from untrain.unlearners._matching import Sample as Sample
+from untrain.unlearners.altpo import AltPO as AltPO
 from untrain.unlearners.amun import AMUN as AMUN
 from untrain.unlearners.badteacher import BadTeacher as BadTeacher
 from untrain.unlearners.boundaryexpand import BoundaryExpand as BoundaryExpand
@@ -192,6 +210,7 @@ from untrain.unlearners.datamodelmatch import DatamodelMatch as DatamodelMatch
 from untrain.unlearners.delete import DELETE as DELETE
 from untrain.unlearners.deleterows import DeleteRows as DeleteRows
 from untrain.unlearners.descenttodelete import DescentToDelete as DescentToDelete
+from untrain.unlearners.dpo import DPO as DPO
 from untrain.unlearners.duck import DUCK as DUCK
 from untrain.unlearners.fcs import FCS as FCS
 from untrain.unlearners.finetune import Finetune as Finetune
@@ -200,12 +219,16 @@ from untrain.unlearners.fishernoise import FisherNoise as FisherNoise
 from untrain.unlearners.forgetshards import ForgetShards as ForgetShards
 from untrain.unlearners.gdrgma import GDRGMA as GDRGMA
 from untrain.unlearners.gradascent import GradAscent as GradAscent
+from untrain.unlearners.graddiff import GradDiff as GradDiff
 from untrain.unlearners.groupprivacy import GroupPrivacy as GroupPrivacy
+from untrain.unlearners.idkdpo import IdkDPO as IdkDPO
 from untrain.unlearners.jit import JiT as JiT
 from untrain.unlearners.kde import KDE as KDE
 from untrain.unlearners.klmax import KLMax as KLMax
 from untrain.unlearners.l1sparse import L1Sparse as L1Sparse
 from untrain.unlearners.l2ul import L2UL as L2UL
+from untrain.unlearners.loadermethod import LoaderMethod as LoaderMethod
+from untrain.unlearners.lowrank import LowRank as LowRank
 from untrain.unlearners.msa import MSA as MSA
 from untrain.unlearners.msg import MSG as MSG
 from untrain.unlearners.mumis import MUMis as MUMis
@@ -229,6 +252,7 @@ from untrain.unlearners.recipes import CFk as CFk
 from untrain.unlearners.recipes import EUk as EUk
 from untrain.unlearners.recipes import ReferenceJiT as ReferenceJiT
 from untrain.unlearners.recipes import SalUn as SalUn
+from untrain.unlearners.recipes import TaskVector as TaskVector
 from untrain.unlearners.reinitcycles import ReinitCycles as ReinitCycles
 from untrain.unlearners.rem import REM as REM
 from untrain.unlearners.resetfinetune import ResetFinetune as ResetFinetune

@@ -1,5 +1,7 @@
 """What single examples do to convex models, against models that were fitted without them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,10 @@ from untrain.attribution.leave_one_out import self_influence
 from untrain.core.errors import ModelError
 from untrain.data.examples import Examples, joined, take
 from untrain.data.sparse import matrix_examples
+from untrain.maths.convex_objective import ConvexObjective
+from untrain.maths.design_matrix import DesignMatrix
+from untrain.maths.leave_one_out import leave_one_out
+from untrain.maths.linear_losses import LinearLoss
 
 N = 60
 
@@ -116,3 +122,24 @@ def test_what_has_no_minimum_without_an_example_or_no_smooth_step_is_refused():
         self_influence(lasso, lasso(data), data)
     with pytest.raises(ModelError, match="the model has 6 weights, and the objective"):
         self_influence(by, by(data), alone)
+
+
+def test_rows_are_read_once_for_as_many_as_a_block_has(monkeypatch):
+    """And steps are the same, whichever pieces they come in."""
+    draw = np.random.default_rng(0)
+    x, y = draw.normal(size=(500, 3)), draw.choice([-1.0, 1.0], 500)
+    rows, reads = DesignMatrix.of(x, intercept=True), []
+
+    def blocks():
+        reads.append(1)
+        return iter(np.split(x, 5))
+
+    def steps(held):
+        found = leave_one_out(ConvexObjective(held, y, LinearLoss("logistic"), l2=0.1), np.zeros(4), np.arange(500)[::-1])
+        return np.concatenate([piece.weights for piece in found])
+
+    few = steps(replace(rows, blocks=blocks))
+    assert len(reads) < 10
+    monkeypatch.setattr("untrain.maths.leave_one_out.PIECE", 1)
+    assert np.array_equal(few, steps(replace(rows, blocks=blocks)))
+    assert len(reads) > 15  # once for each of eight pieces more

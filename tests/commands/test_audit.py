@@ -349,6 +349,7 @@ def test_an_audit_refuses_looks_that_can_decide_nothing(untrain, here, tiny, kep
     assert "oracles=19 would do" in err
 
 
+@pytest.mark.slow
 def test_an_audit_that_is_killed_while_it_trains_oracles_goes_on_where_it_was(here, tiny, tmp_path):
     argv = [UNTRAIN, "audit", "--scenario", tiny.scenario, "--model", "u0.pt", "--model", "u1.pt", "--original", "g.npy"]
     argv += ["--oracles", "4", "--workers", "1", "--store", str(tmp_path / "s"), "--out", "o", "--json"]

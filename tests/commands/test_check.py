@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from copy import deepcopy
+from importlib.util import find_spec
 from typing import ClassVar
 
 import numpy as np
@@ -47,8 +48,13 @@ NEEDS = {
     "ReplaceTokens": "ReplaceTokens(tokens=(1,), fill=0)",
     "HuggingFace": "HuggingFace(kind='vit')",
     "HuggingFaceLM": "HuggingFaceLM(kind='llama')",
+    "LoRA": "LoRA(model=MLP())",
     "Pretrained": "Pretrained(model=ConvNet(width=4), weights='before.safetensors')",
 }
+
+
+# Methods by libraries that are not on every machine.
+LIBRARIES = {"LoRA": "peft"}
 
 
 def found() -> list[Spec]:
@@ -73,6 +79,8 @@ def found() -> list[Spec]:
     )
     made = []
     for place in names.of_role(*roles):
+        if place.name in LIBRARIES and find_spec(LIBRARIES[place.name]) is None:
+            continue
         try:
             made.append(parse(NEEDS[place.name]) if place.name in NEEDS else methods.example(place.name))
         except SpecError as error:

@@ -40,6 +40,7 @@ def test_work_that_no_other_process_can_be_sent_is_done_here_whatever_workers_sa
     assert document["results"][0]["error"] is None
 
 
+@pytest.mark.slow
 def test_a_script_without_a_guard_may_call_run(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(

@@ -168,6 +168,7 @@ def test_localization_and_answers_go_on_with_less_at_a_time():
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the address space as Linux does")
+@pytest.mark.slow
 def test_a_process_whose_memory_is_really_limited_goes_on_in_pieces():
     script = """
         import resource, warnings

@@ -138,6 +138,7 @@ def test_the_seed_of_the_request_is_that_of_the_ensemble_and_of_the_lots(tmp_pat
     assert kinds(tmp_path)["member"] == 32
 
 
+@pytest.mark.slow
 def test_more_models_are_trained_beside_those_there(tmp_path):
     forgotten(Booked(request=Memorized(models=16)), tmp_path)
     told = []
@@ -251,6 +252,7 @@ def test_a_report_tells_it_again_without_a_model(digits, tmp_path):
     assert "chose 126 of 1258 examples by 16 models" in (tmp_path / "out" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_two_workers_train_each_model_once_and_forget_what_one_does(digits, tmp_path):
     document, _, store, how = digits
     there = ut.run(DIGITS.format("Memorized"), "Nothing", workers=2, **how | {"store": tmp_path})
@@ -299,6 +301,7 @@ def test_localize_and_audit_ask_the_ensemble_that_is_there(digits, tmp_path):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.slow
 def test_a_search_trains_a_missing_ensemble_once_and_its_workers_find_it(digits, tmp_path, workers):
     pytest.importorskip("optuna")
     told, store = [], tmp_path if workers == 1 else digits[2]

@@ -101,6 +101,7 @@ def test_another_fill_makes_other_oracles_and_the_same_originals_where_test_data
     assert originals[0] != originals[1]
 
 
+@pytest.mark.slow
 def test_workers_of_another_process_make_the_same_models(home, everywhere, tmp_path):
     document, _ = everywhere
     again = ut.run(

@@ -145,6 +145,7 @@ def test_a_ruined_model_is_told_at_the_first_look_and_the_rest_is_not_trained(tm
     assert found["price"]["train"] == 6 + 12 + 6, "the price is that of all models"
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_its_looks_wastes_nothing_and_reports_the_same(tmp_path, monkeypatch):
     real, counts = interim_looks.count_open, []
     monkeypatch.setattr(interim_looks, "count_open", lambda rows: counts.append(real(rows)) or 1)

@@ -73,6 +73,7 @@ def test_classes_and_distributions_are_compared_without_holding_those_of_a_popul
         assert peak < LOGITS / 2
 
 
+@pytest.mark.slow
 def test_a_report_does_not_hold_them_either(run):
     document = results(*run, [KLoM(least=MODELS)], draws=5)
 

@@ -58,6 +58,7 @@ def keys_of(run):
     return run.record["ingredients"]["models"]["methods"][0]["keys"]
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_models(comparison, compare, tmp_path):
     one, two = Store(tmp_path / "one"), Store(tmp_path / "two")
     (alone,) = compare([comparison], one)

@@ -62,6 +62,7 @@ def test_every_number_is_whole(tiny, tmp_path, columns, env):
         pytest.param({"TERM": ""}, marks=slow), pytest.param({"COLUMNS": "x"}, marks=slow),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_other_terminals_get_the_table_too(tiny, tmp_path, env):
     argv = ["report", "--store", str(tiny.store), "--out", str(tmp_path / "page"), "--no-images"]
     text = on_terminal(60, argv, **env)

@@ -36,6 +36,7 @@ def held(size, oracles, spread, measure=gap, draws=TIMES):
 
 @pytest.mark.parametrize(("size", "oracles"), [(2, 8), (3, 10), (5, 16)])
 @pytest.mark.parametrize("spread", [1, 2, 5])
+@pytest.mark.slow
 def test_intervals_hold_however_much_more_unlearned_models_spread(size, oracles, spread):
     share, ratio = held(size, oracles, spread)
     assert share >= 0.93 if size > 2 else share >= 0.87

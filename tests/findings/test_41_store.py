@@ -62,6 +62,7 @@ def forge(store, entry_key, **changes):
 
 
 @pytest.mark.parametrize("kind", ["original", "oracle", "unlearned", "run"])
+@pytest.mark.slow
 def test_a_run_with_a_changed_byte_in_any_array_is_refused_in_one_line(copy, tiny, kind):
     forget_scores(copy)
     run = the_run(copy)

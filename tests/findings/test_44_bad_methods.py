@@ -66,6 +66,7 @@ def test_there_are_as_many_kinds_as_were_tried(bad):
     assert len(bad.words()) >= 70
 
 
+@pytest.mark.slow
 def test_every_culprit_is_a_failed_row_that_names_what_it_did(bad, ran):
     wrong = {}
     for act, said in bad.words().items():
@@ -100,6 +101,7 @@ def test_what_may_be_the_machines_failure_is_tried_again(bad, ran):
     assert not again & {f"bad_methods.Bad(act={act!r})" for act in (*bad.LEFT, "exit 0")}
 
 
+@pytest.mark.slow
 def test_a_method_that_ends_its_worker_is_a_row_too(bad, tmp_path):
     methods = [bad.Ends(), bad.Shaken(), bad.Ends(number=40), bad.Bad(act="default dtype"), bad.Shaken(size=0.2)]
     together = rows_of(tmp_path / "workers", methods, workers=2)

@@ -90,6 +90,7 @@ def named(copies, found):
 
 @pytest.mark.parametrize(("companions", "noises"), [(16, 1), (5, 1), (512, 5)])
 @pytest.mark.parametrize("make", [small, residual])
+@pytest.mark.slow
 def test_ten_searches_are_those_of_the_transcription(make, companions, noises):
     model, problem = make()
     how, copies = CriticalNeurons(companions=companions, noises=noises, most=10_000), copies_of(model, problem)

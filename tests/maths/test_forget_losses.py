@@ -80,6 +80,15 @@ def test_a_preference_pulls_less_the_further_it_is_and_at_first_like_ascent():
     assert torch.autograd.grad(first, now)[0].item() == pytest.approx(-1)
 
 
+def test_a_preference_over_another_answer_is_the_worked_one_and_npo_where_the_preferred_one_stays():
+    now, before = torch.tensor([2.0, 3.0], dtype=torch.float64), torch.tensor([1.0, 4.0], dtype=torch.float64)
+    gains = (now - before).split(1)
+    assert losses.preference_over(*gains, 0.1).item() == pytest.approx(15.962777, abs=1e-6)
+    for beta in (0.1, 1.0):
+        npo = losses.negative_preference(now[1:, None], before[1:, None], ONE, beta, "sequence")
+        assert losses.preference_over(torch.zeros(1), gains[1], beta).item() == pytest.approx(npo.item())
+
+
 def drawn(places=4, outputs=7):
     torch.manual_seed(0)
     z = torch.randn(3, places, outputs, dtype=torch.float64)

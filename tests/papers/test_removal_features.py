@@ -29,7 +29,22 @@ def test_of_adult_the_numbers_are_those_of_the_specification(script):
     assert of["Newton()"]["gradient"] == pytest.approx(240, abs=0.5)
     assert of["Newton()"]["distance"] == pytest.approx(0.53, abs=5e-3)
     assert of["Newton(hessian='original')"]["gradient"] == pytest.approx(1825, abs=0.5)
+    # The distances of the specification are those of the weights that stay; the others are 0 after retraining.
+    stay = [of[method]["distance_stay"] for method in ("Nothing()", "Newton()", "Newton(hessian='original')")]
+    assert stay == pytest.approx([2.37, 0.53, 7.83], abs=6e-3)
     assert abs(of["Newton()"]["accuracy"] - of["Retrain()"]["accuracy"]) < 0.001
+
+
+def test_of_drebin_fine_tuning_leaves_the_gradient_as_it_is_and_the_penalty_of_the_source_raises_it(script):
+    """D13: of ten of any of its URLs, in the mean over draws."""
+    page = importlib.import_module("papers.removal.features_page")
+    rows = json.loads((page.FOLDER / "features.json").read_text())["sets"]["Drebin, any of its URLs"]["results"]
+    names = ("Nothing()", "Finetune, penalty by the batch", "Finetune, whole penalty")
+    before, scaled, whole = (
+        np.mean([row["gradient"] for row in rows if (row["count"], row["method"]) == (10, name)]) for name in names
+    )
+    assert scaled == pytest.approx(before, rel=0.005)
+    assert whole > 1.3 * before
 
 
 def test_a_feature_that_tells_goes_and_rows_stay_sparse(script):

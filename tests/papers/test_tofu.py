@@ -16,14 +16,17 @@ def page(script):
     return page
 
 
-def row(method, p, verdict="distinguishable", error=None):
+def row(method, p, verdict="distinguishable", error=None, utility=0.5):
     score = {"value": 0.5, "low": 0.4, "high": 0.6, "floor": 0.5, "ceiling": 1.0, "ideal": 0.5, "band": [0.45, 0.55]}
     scores = {
         "forget_quality_log10": score | {"value": math.log10(p or 1e-300), "verdict": None},
         "mia_loss_auc": score | {"verdict": verdict},
+        "model_utility": score | {"value": utility, "verdict": None},
         "relearn_time": score | {"value": 3.0, "verdict": "too few models"},
     }
-    return {"method": method, "error": error} | ({} if error else {"cost": 0.1, "seconds": 1.0, "scores": scores})
+    return {"method": method, "error": error} | (
+        {} if error else {"cost": 0.1, "seconds": 1.0, "scores": scores, "outcome": "open", "sentence": f"{method}: open."}
+    )
 
 
 def planted(rows):
@@ -41,8 +44,8 @@ def planted(rows):
 def test_what_passes_and_what_tells_it_apart_is_counted(page):
     rows = [
         row("A(epochs=1,)", 0.5),
-        row("B(epochs=2,)", 0.06, "indistinguishable"),
-        row("C(epochs=3,)", 0.04),
+        row("B(epochs=2,)", 0.06, "indistinguishable", utility=0.3),
+        row("C(epochs=3,)", 0.04, utility=0.3),
         row("D", 0, error="x"),
     ]
     document = planted(rows)
@@ -52,18 +55,23 @@ def test_what_passes_and_what_tells_it_apart_is_counted(page):
     assert "| loss attack | 1 | 1 | 0 |" in lines
     assert "| relearning | 0 | 0 | 2 |" in lines
     assert "| min-k++ attack | 0 | 0 | 2 |" in lines
+    told = page.conclusions(document)
+    assert "| NPO, 1 epochs | yes: 0.5 | yes: **0.5 [0.4, 0.6]** | A(epochs=1,): open. |" in told
+    assert "| NPO, 3 epochs | no: 0.04 | no: 0.3 [0.4, 0.6] | C(epochs=3,): open. |" in told
+    assert "| nothing | no: 1e-09 | yes: **0.5 [0.4, 0.6]** | Nothing(): open. |" in told
+    assert told[-1] == "By TOFU's two numbers 1 rows succeed; by all scores: 1 open."
 
 
 def test_what_lies_in_the_band_is_bold_and_what_failed_says_so(page):
     lines = page.table(planted([row("A(epochs=1,)", 0.5), row("D(epochs=2,)", 0, error="x")]))
     (kept,) = [line for line in lines if line.startswith("| NPO, 1 epochs")]
     assert "**0.5 [0.4, 0.6]**" in kept
-    assert "| 3 [0.4, 0.6] |" in kept
+    assert "| 3 [0.4, 0.6] ? |" in kept
     assert any(line.startswith("| NPO, 2 epochs | failed") for line in lines)
 
 
 def test_all_rows_can_be_spelled(script):
-    for label, specs in script.methods().items():
+    for label, specs in script.methods([2, 8]).items():
         for spec in specs:
             assert repr(ut.parse(spec)) == spec, label
     for spec in (*script.SCORES, *script.OBSERVERS):

@@ -100,6 +100,7 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page, home):
             thing()
 
 
+@pytest.mark.slow
 def test_a_page_leaves_nothing_outside_the_folder_that_it_names(home):
     ran("docs/own-model.md", home)
     assert not (home / "home").exists()

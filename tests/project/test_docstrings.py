@@ -35,6 +35,10 @@ def test_examples_give_what_they_show(name):
     assert not lines, "".join(lines)
 
 
-@pytest.mark.parametrize(("module", "function", "text"), PUBLIC, ids=lambda part: str(part).split("\n", maxsplit=1)[0][:60])
-def test_each_function_of_the_mathematics_shows_a_use(module, function, text):
-    assert f">>> {function}(" in text or f"{function}(" in text.partition(">>> ")[2]
+def test_each_function_of_the_mathematics_shows_a_use():
+    shown = {
+        f"{module}.{function}": f">>> {function}(" in text or f"{function}(" in text.partition(">>> ")[2]
+        for module, function, text in PUBLIC
+    }
+    assert shown
+    assert [name for name, shows in shown.items() if not shows] == []

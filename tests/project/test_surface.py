@@ -5,8 +5,6 @@ import importlib
 import importlib.util
 from pathlib import Path
 
-import pytest
-
 import untrain
 from untrain.core import discovery
 
@@ -25,13 +23,12 @@ def test_the_stub_names_all_that_is_exported_and_nothing_else():
     assert {*IMPORTS, "__version__"} == set(dir(untrain)) - PLUG_INS
 
 
-@pytest.mark.parametrize("name", IMPORTS)
-def test_each_name_is_the_same_thing_at_the_top_and_in_its_place(name):
-    module, attribute = IMPORTS[name]
-    assert attribute == name
-    thing = getattr(untrain, name)
-    assert thing is getattr(importlib.import_module(module), name)
-    assert thing.__module__ in (module, "typing"), f"{name} is only passed on by {module}"  # typing: an alias of types
+def test_each_name_is_the_same_thing_at_the_top_and_in_its_place():
+    for name, (module, attribute) in IMPORTS.items():
+        assert attribute == name
+        thing = getattr(untrain, name)
+        assert thing is getattr(importlib.import_module(module), name), name
+        assert thing.__module__ in (module, "typing"), f"{name} is only passed on by {module}"  # typing: an alias of types
 
 
 def test_the_stub_is_fresh():

@@ -36,5 +36,6 @@ def failures(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_fuzzed_inputs_give_a_right_result_or_one_line(kind, failures):
     assert failures[kind] == []

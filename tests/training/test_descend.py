@@ -208,6 +208,7 @@ def test_weight_decay_and_momentum_do_not_reach_what_the_mask_holds(steps, naive
 @pytest.mark.parametrize(
     ("momentum", "schedule", "naive"), [(0.9, FLAT, 0.4540), (0.9, Cosine(floor=0.01), 0.6627), (0.0, FLAT, 0.9241)]
 )
+@pytest.mark.slow
 def test_over_a_whole_run_weight_decay_would_have_halved_what_the_mask_holds(momentum, schedule, naive):
     model = line(1.0, 1.0).double()
     steps = Steps(lr=0.015, epochs=30, optimizer=SGD(momentum=momentum, decay=5e-4), schedule=schedule)

@@ -253,6 +253,7 @@ def chosen(alone):
     return f"chosen 2 {sum(int(b.sum()) for b in alone['dense channels'].values())}"
 
 
+@pytest.mark.slow
 def test_torchrun_launches(tmp_path, alone):
     told = launched(tmp_path, sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     assert chosen(alone) in told

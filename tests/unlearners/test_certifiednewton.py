@@ -335,8 +335,8 @@ def test_requests_that_it_cannot_meet_are_refused(data, trained):
     model, kept = trained
     with pytest.raises(RequestError, match="is needed: train the model with keepers="):
         CertifiedNewton()(model, asked(data, [200], {}))
-    with pytest.raises(RequestError, match="a removal is certified, and this request corrects"):
-        CertifiedNewton()(model, replace(asked(data, [200], kept), replacement=take(data, np.array([201]))))
+    with pytest.raises(RequestError, match="2 examples come in the place of 1"):
+        CertifiedNewton()(model, replace(asked(data, [200], kept), replacement=take(data, np.array([201, 202]))))
     with pytest.raises(ModelError, match="of another learner"):
         CertifiedNewton()(model, asked(data, [200], kept, replace(LEARNER, l2=0.06)))
     for made, said in (({"tuned": True, "bias": "free"}, {"bias": "penalised"}), ({"loss": "squared_hinge"}, {})):

@@ -89,6 +89,26 @@ def test_a_stream_of_releases_shows_no_more_than_its_budget(cubic, factor, caugh
     assert found > 0.7 * EPSILON
 
 
+@pytest.mark.parametrize(("factor", "caught"), [(1.0, False), (0.5, True)])
+def test_a_correction_shows_what_is_claimed_where_its_bound_is_attained_and_half_of_the_constant_is_caught(factor, caught):
+    """Canary pairs of one weight: an example's gradient turns round, and the Hessian falls by M on the way to the new optimum."""
+    draw = np.random.default_rng(5)
+    convexity, slope, change = (np.exp(draw.uniform(np.log(a), np.log(b), MANY)) for a, b in ((0.2, 2), (0.5, 2), (0.1, 1)))
+    examples = draw.integers(1_000, 10_000, MANY)
+    pull = 2 * slope / examples
+    aim = 2 * pull / (convexity + np.sqrt(convexity**2 + 2 * change * pull))  # c w + M w^2 / 2 = pull
+    bounds = np.array([
+        RemovalBound(Constants(c, s, c, h, 2 * s), int(n)).at(0, corrected=1)
+        for c, s, h, n in zip(convexity, slope, change, examples, strict=True)
+    ])  # fmt: skip
+    distances = np.abs(pull / convexity - aim)
+    assert (distances <= bounds).all()
+    assert (distances / bounds).min() > 0.92
+    found = attacked(distances, factor * bounds / GaussianAccountant(EPSILON, DELTA).limit)
+    assert (found > EPSILON) == caught
+    assert found > 0.75 * EPSILON
+
+
 def retrained(x, y, penalty, stays):
     """Logistic regressions of one or two weights by Newton's method, all at once, (p, d)."""
     w = np.zeros((len(x), x.shape[-1]))

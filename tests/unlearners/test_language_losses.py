@@ -16,6 +16,7 @@ from untrain.data.ragged import PAD
 from untrain.training.toy import small
 from untrain.unlearners.ceu import CEU
 from untrain.unlearners.finetune import Finetune
+from untrain.unlearners.graddiff import GradDiff
 from untrain.unlearners.klmax import KLMax
 from untrain.unlearners.npo import NPO
 from untrain.unlearners.pdu import PDU
@@ -164,6 +165,26 @@ def test_without_weight_no_retain_set_is_seen_and_the_forget_set_is_less_likely(
     batch = next(iter(problem.forget_batches(PLAIN).draw(0)))[0]
     before, after = (problem.task.loss(m, batch).mean().item() for m in (model, forgot))
     assert after > before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_difference_of_gradients_holds_the_loss_or_the_outputs_of_retain(kind):
+    model, problem, rows = case(kind)
+    before = [z.detach().log_softmax(1) for z, _ in rows(model, problem.retain)]
+
+    def value(now, hold):
+        gone = mean(nll(z, y).mean() for z, y in rows(now, problem.forget))
+        pairs = zip(rows(now, problem.retain), before, strict=True)
+        apart = mean((then.exp() * (then - z.log_softmax(1))).sum(1).mean() for (z, _), then in pairs)
+        return 2.0 * (apart if hold == "divergence" else retained(now, problem, rows)) - 0.5 * gone
+
+    made = GradDiff(forget=0.5, retain=2.0, steps=replace(PLAIN, epochs=2))
+    for hold in ("labels", "divergence"):
+        hand = by_hand(model, 2, lambda now, _, hold=hold: value(now, hold))
+        assert alike(replace(made, hold=hold)(model, problem), hand)
+    # Without the retain set's weight it is ascent.
+    ascent = by_hand(model, 1, lambda now, _: -mean(nll(z, y).mean() for z, y in rows(now, problem.forget)))
+    assert alike(GradDiff(retain=0.0, steps=PLAIN)(model, problem), ascent)
 
 
 def test_the_first_token_of_an_answer_may_be_left_alone():

@@ -367,3 +367,21 @@ def test_requests_that_correct_go_through_the_front_door():
     asked = ut.problem(train, ut.Relabel(ids=tuple(train.ids[:5].tolist()), labels=(1,) * 5), learner)
     aim, nothing = flat(ut.Retrain()(model, asked)), flat(model)
     assert distance(Newton(), model, asked, aim) < 0.3 * np.linalg.norm(nothing - aim)
+
+
+def test_fine_tuning_with_the_whole_penalty_in_each_batch_ends_farther_from_the_optimum_than_it_began(planted):
+    """D13 of the specification of arXiv 2108.11577, on its planted problem: the source adds the whole penalty to every batch."""
+    x, y, learner = planted
+    fewer = x.copy()
+    fewer[:, 0] = 0.0
+    model, problem, _ = corrected(signs(x, y), np.arange(600), signs(fewer, y), learner)
+    after = learner.objective(problem.retain)
+
+    def left(decay):
+        steps = ut.Steps(lr=0.1, epochs=1, batch=32, optimizer=ut.SGD(momentum=0.0, decay=decay), schedule=ut.Constant())
+        return np.linalg.norm(after.at(weights_of(ut.Finetune(steps=steps)(model, problem), False)).slope)
+
+    before = np.linalg.norm(after.at(weights_of(model, False)).slope)
+    assert before == pytest.approx(0.4521, abs=5e-5)
+    assert 0.97 * before < left(1 / 600) < before
+    assert left(1 / 32) > 3 * before

@@ -260,6 +260,17 @@ class Counter:
 _known: dict[tuple[Hashable, Hashable], float] = {}
 
 
+def count_once(work: Callable[[], T], examples: Callable[[], int]) -> T:
+    """Do ``work``, count all of its operations, and add the examples that it took forward and backward, asked for afterwards."""
+    meter = _meter.get()
+    if meter is None:
+        return work()
+    result, total = count_flops(work)
+    meter.flops += total
+    meter.forward, meter.backward = meter.forward + examples(), meter.backward + examples()
+    return result
+
+
 @dataclass(frozen=True)
 class Cost:
     """Cost of a piece of work.

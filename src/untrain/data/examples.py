@@ -107,6 +107,7 @@ class Examples:
         columns: further columns by name, each (n,), for requests such as ``Where`` and for reports; no unlearner sees them.
         owner: whose each example is, such as a user or a client, (n,); an unlearner may see it.
         features: names of the numbers of a row of inputs, one for each; empty where they have none.
+        pieces: the text of each token, by its number, for reports; empty where inputs are no tokens, or their texts are not known.
     """
 
     fields: Mapping[str, Column]
@@ -116,6 +117,7 @@ class Examples:
     columns: Mapping[str, Array] = field(default_factory=dict)
     owner: Array | None = None
     features: tuple[str, ...] = ()
+    pieces: tuple[str, ...] = ()
 
     @staticmethod
     def labelled(
@@ -234,7 +236,7 @@ def joined(a: Examples, b: Examples) -> Examples:
     """
     fields = {name: _both(a.fields[name], b.fields[name]) for name in a.fields}
     owner = None if a.owner is None or b.owner is None else stack_ids(a.owner, b.owner)
-    return Examples(fields, stack_ids(a.ids, b.ids), a.categories, owner=owner, features=a.features)
+    return Examples(fields, stack_ids(a.ids, b.ids), a.categories, owner=owner, features=a.features, pieces=a.pieces)
 
 
 def stack_ids(a: Array, b: Array) -> Array:

@@ -51,7 +51,7 @@ def values(
 ) -> dict[str, float | str]:
     """Score name -> value, or the reason why there is none; ``ready`` is what was prepared of the oracles, where it is known."""
     boost = np.where(oracle.side == "forget", 6.0, 0.0)[:, None] * np.eye(3)[oracle.labels]
-    original = with_logits(oracle, np.asarray(oracle.logits[:2]) + boost.astype(np.float32))
+    original = with_logits(oracle.of_models([0, 1]), np.asarray(oracle.logits[:2]) + boost.astype(np.float32))
     theirs = made.prepare(oracle) if ready is None else ready
     trial = Prepared(theirs if ours is oracle else made.prepare(ours), theirs, oracle.side, False, made.prepare(original))
     return {n: m if isinstance(m, str) else number(m) for n, m in made.evaluate(trial).items()}

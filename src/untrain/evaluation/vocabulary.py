@@ -60,7 +60,8 @@ _WRITTEN = (
     ),
     Term(
         "fails", "an endpoint is shown to lie outside its margin, or a score is distinguishable in a direction that does harm: "
-        "it remembers, or it over-forgets or broke something", "docs/protocols.md#outcomes", ("fail", "damaged"),
+        "it remembers, it hides the forget set, or it over-forgets or broke something", "docs/protocols.md#outcomes",
+        ("fail", "damaged"),
     ),
     Term("open", "neither shown to pass nor to fail; the sentence says what would close it", "docs/protocols.md#outcomes"),
     Term(
@@ -73,6 +74,10 @@ _WRITTEN = (
     ),
     Term("too few models", "neither is shown; the reason says what it would take", "docs/scores.md#verdict"),
     Term("remembers", "some score says that less was forgotten than retraining forgets", "docs/scores.md#verdict"),
+    Term(
+        "hides", "what was to be forgotten does not show, and comes back sooner than in retrained models once the model is changed "
+        "or asked otherwise: it was suppressed and not forgotten", "docs/protocols.md#outcomes", ("suppressed",),
+    ),
     Term(
         "over-forgets", "some score says that more was forgotten than retraining forgets, which gives examples away too",
         "docs/scores.md#value-and-gap", ("streisand effect",),

@@ -117,12 +117,13 @@ def material(
     finished = {m: entries for m, entries in models["unlearned"].items() if not any(e.record.get("error") for e in entries)}
     return Material(
         document,
-        observe(run, models["original"]) if models["original"] else None,
-        observe(run, models["oracle"]),
-        {m: observe(run, entries) for m, entries in finished.items()},
+        observe(run, models["original"], store) if models["original"] else None,
+        observe(run, models["oracle"], store),
+        {m: observe(run, entries, store) for m, entries in finished.items()},
         _shown(run) if images and "forget_inputs.npy" in run.record["files"] else None,
         run.record.get("class_names"),
         defaults(run) if chosen is None else chosen,
+        run.record.get("pieces") if images else None,
     )
 
 

@@ -71,6 +71,7 @@ def save_run(
             "digest": scene.forget_set.digest, "duplicates": near.counts,
             **count_facts(sizes, count_examples(scene)), "setting": setting_facts(setting), **choice, **named(train), **more,
         }  # fmt: skip
+        record |= {"pieces": list(train.pieces)} if train.pieces else {}
         return Contents(record | ({"probes": asked} if asked else {}), arrays)
 
     return store.get_or_make(ingredients, describe)

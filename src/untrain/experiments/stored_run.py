@@ -52,6 +52,7 @@ class _Run:
     level: float = 0.0
     class_names: list[str] | None = None
     feature_names: list[str] | None = None
+    pieces: list[str] | None = None
     probes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     looks: list[dict[str, float]] | None = None

@@ -66,6 +66,24 @@ def simple_preference(losses: Tensor, beta: float, delta: float) -> Tensor:
     return 2 / beta * F.softplus(-beta * (losses - delta))
 
 
+def preference_over(preferred: Tensor, other: Tensor, beta: float) -> Tensor:
+    """``-(2 / beta) log sigmoid(beta (other - preferred))`` of what each answer's loss has above that before, (b,).
+
+    >>> gains = torch.tensor([2.0]) - 1.0, torch.tensor([3.0]) - 4.0  # summed losses, now and before
+    >>> round(preference_over(*gains, 0.1).item(), 4)
+    15.9628
+
+    Args:
+        preferred: loss of the preferred answer, summed over its tokens, less that of the model before, (b,).
+        other: the same of the answer that is to be said less, (b,).
+        beta: how soon the pull fades.
+
+    Source: Rafailov et al. 2023, arXiv 2305.18290, eq. 7 (DPO); the factor 2, as of NPO, is of the code
+        locuslab/open-unlearning@d3d7cf9.
+    """
+    return 2 / beta * F.softplus(-beta * (other - preferred))
+
+
 def weighted_ascent(losses: Tensor, sure: float, unsure: float = 0.0) -> Tensor:
     """``-p ** sure * (1 - p) ** unsure * loss`` of each place, the weight without a gradient, (b, t).
 

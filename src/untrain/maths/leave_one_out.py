@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from untrain.maths.convex_objective import ConvexObjective
+from untrain.maths.design_matrix import PIECE
 from untrain.maths.linear_losses import curved
 from untrain.maths.newton_models import anchored
 from untrain.maths.positive_factor import PositiveFactor
@@ -65,9 +66,8 @@ def leave_one_out(objective: ConvexObjective, weights: Array, rows: Array) -> It
     # Of a mean the row's share of the penalty goes too, and at the minimum nothing else is left.
     share = penalty * weights if objective.mean else np.zeros_like(weights)
     left = objective.smooth(weights).slope / objective.share - share
-    for first in range(0, len(rows), AT_ONCE):
-        at = rows[first : first + AT_ONCE]
-        spread = _spread(_inputs(objective, at), k)  # (b, size, k): how scores follow weights
+    for at, inputs in _pieces(objective, rows):
+        spread = _spread(inputs, k)  # (b, size, k): how scores follow weights
         slopes = np.asarray(made.slope)[at].reshape(len(at), k)
         solved = factor.solve(spread.transpose(1, 0, 2).reshape(len(weights), -1)).reshape(len(weights), len(at), k)
         gradients = left - np.einsum("bsk,bk->bs", spread, slopes)
@@ -94,6 +94,17 @@ def _spread(inputs: Array, k: int) -> Array:
     for a in range(k):
         out[:, a, :, a] = inputs
     return out.reshape(b, k * width, k)
+
+
+def _pieces(objective: ConvexObjective, rows: Array) -> Iterator[tuple[Array, Array]]:
+    """Some of the rows at a time, and their inputs; all data are read once for as many as a block has, and not for each piece."""
+    ahead = max(AT_ONCE, PIECE // (8 * objective.rows.width))
+    for first in range(0, len(rows), ahead):
+        some = rows[first : first + ahead]
+        inputs = _inputs(objective, some)
+        for start in range(0, len(some), AT_ONCE):
+            piece = slice(start, start + AT_ONCE)
+            yield some[piece], inputs[piece]
 
 
 def _inputs(objective: ConvexObjective, rows: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Removals from a convex model one after another, each in a number of operations that depends on the weights alone."""
+"""Removals from a convex model and corrections of it, one after another, each in operations that depend on the weights alone."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ class RemovalState:
         weights: w, the optimum of all examples, (size,).
         factor: of ``c H``, of a Hessian H at w and c the number of examples at training, or 1 where losses are added up. With the
             Hessian of the corrected data curvatures of losses that went are taken out of it, and shares of the penalty are not.
-        gone: sum of the gradients at w of what went, (size,); of a mean with their shares of the penalty.
+        gone: sum of the gradients at w of what went, less that of what came in its place, (size,); of a mean with the shares of
+            the penalty of what was removed.
         held: weight of the squared penalty of each weight, (size,).
         mean: whether losses are averaged.
         examples: number at training.
         removed: how many went.
         data: of which examples the Hessian is.
+        corrected: how many were given other values.
     """
 
     weights: Array
@@ -43,6 +45,7 @@ class RemovalState:
     examples: int
     removed: int = 0
     data: Data = "corrected"
+    corrected: int = 0
 
 
 def removal_state(objective: ConvexObjective, weights: Array) -> RemovalState:
@@ -104,6 +107,40 @@ def removed(state: RemovalState, gone: ConvexObjective) -> RemovalState:
         gone=state.gone + gone.smooth(state.weights).slope + share,
         removed=state.removed + count,
     )
+
+
+def corrected(state: RemovalState, gone: ConvexObjective, come: ConvexObjective) -> RemovalState:
+    """The state after some more examples got other values: as many come as go.
+
+    With the corrected data's Hessian the factor is up-dated by the curvature of what comes and then down-dated by that of what
+    goes, both at the kept weights.
+
+    >>> from untrain.maths.design_matrix import DesignMatrix
+    >>> from untrain.maths.linear_losses import LinearLoss
+    >>> def losses(y, mean=False):
+    ...     rows = DesignMatrix.of(np.ones((len(y), 1)), intercept=False)
+    ...     return ConvexObjective(rows, np.array(y), LinearLoss("squared"), mean=mean)
+    >>> before = removal_state(losses([1.0, 3.0], mean=True), np.array([2.0]))
+    >>> weights_after(corrected(before, losses([3.0]), losses([9.0]))).round(12).tolist()  # of 1 and 9
+    [5.0]
+
+    Args:
+        state: before.
+        gone: losses of the examples as they were, added up, without penalties.
+        come: those of what comes in their place.
+
+    Raises:
+        numpy.linalg.LinAlgError: the data do not decide all weights.
+        ValueError: others come than go.
+    """
+    count = gone.rows.rows
+    if come.rows.rows != count:
+        raise ValueError(f"{come.rows.rows} examples come in the place of {count}: each that goes has to have one")
+    factor = state.factor
+    if state.data == "corrected":  # first what comes, so that the matrix between is positive too
+        factor = factor.with_more(come.hessian_halves(state.weights)).without(gone.hessian_halves(state.weights))
+    change = gone.smooth(state.weights).slope - come.smooth(state.weights).slope
+    return replace(state, factor=factor, gone=state.gone + change, corrected=state.corrected + count)
 
 
 def weights_after(state: RemovalState) -> Array:

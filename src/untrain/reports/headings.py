@@ -56,6 +56,7 @@ HEADINGS = {
 WORDS = {
     "klom": "KLoM", "js": "Jensen-Shannon distance", "aus": "AUS", "zrf": "ZRF", "cka": "CKA", "rus": "RUS",
     "p95": "95th percentile", "auc": "AUC", "tpr": "TPR", "tnr": "TNR", "prob": "probability",
+    "mink": "min-k %", "minkpp": "min-k %++", "gradnorm": "gradient norm", "verbmem": "VerbMem", "knowmem": "KnowMem",
     "svc": "SVC", "lira": "LiRA", "ulira": "U-LiRA", "rmia": "RMIA", "mentropy": "modified entropy",
 }  # fmt: skip
 # What follows the name of an attack.

@@ -23,6 +23,7 @@ class Material:
         shown: the forget examples, in the order of their rows; None when they are left out or not known.
         classes: names of the classes, in the order of their numbers; None where the data name none.
         evaluators: those that scored the run, for their curves.
+        pieces: the text of each token, by its number; None where examples are left out, or are no texts.
     """
 
     document: dict[str, Any]
@@ -32,3 +33,4 @@ class Material:
     shown: Sequence[Shown] | None
     classes: Sequence[str] | None = None
     evaluators: Sequence[Evaluator] = ()
+    pieces: Sequence[str] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from untrain.evaluation.protocols.outcome import DAMAGED, OPEN, PASSES, REMEMBERS
+from untrain.evaluation.protocols.outcome import DAMAGED, HIDES, OPEN, PASSES, REMEMBERS
 from untrain.evaluation.protocols.outcome_wording import listed
 from untrain.reports import formatting
 
@@ -13,16 +13,17 @@ Row = Mapping[str, Any]
 MOST = 30  # words of the sentence
 NAMED = 3  # methods of one outcome that are named; more are counted
 LOST = "did not run"
-KINDS = {REMEMBERS: "remembers", DAMAGED: "damaged"}
+KINDS = {REMEMBERS: "remembers", HIDES: "hides", DAMAGED: "damaged"}
 _VERBS = {  # of one method, and of several
     PASSES: ("passes", "pass"),
     REMEMBERS: ("fails (remembers)", "fail (remember)"),
+    HIDES: ("fails (hides)", "fail (hide)"),
     DAMAGED: ("fails (damaged)", "fail (damaged)"),
     OPEN: ("is open", "are open"),
     LOST: (LOST, LOST),
 }
 # What is counted first where not all names fit.
-_FOLDED = (OPEN, LOST, DAMAGED, REMEMBERS, PASSES)
+_FOLDED = (OPEN, LOST, DAMAGED, HIDES, REMEMBERS, PASSES)
 NOTHING = "No method produced a model that could be scored; the table says why."
 
 

@@ -26,6 +26,7 @@ INPUTS = (
     "inputs were made without looking at the data: by no standardising, components, choice of columns or features learned of them"
 )
 BEFOREHAND = ("the fields of learner and method, the radius among them, were set without looking at the data", INPUTS)
+CORRECTED = "retraining is on the corrected data: what these tell of the values before, as a mean of them does, is not covered"
 PROVIDED = (
     *BEFOREHAND,
     "the trained model, which has no noise, was shown to nobody",
@@ -35,17 +36,27 @@ PROVIDED = (
 ROUNDING = 1e-12  # share of a radius; rows that were scaled to it are no longer than this
 
 
-def check_request(model: nn.Module, problem: Problem) -> None:
+def check_request(model: nn.Module, problem: Problem, corrects: bool = False) -> None:
     """Refuse what no release covers.
+
+    Args:
+        model: that is to forget.
+        problem: the request.
+        corrects: whether the method has a bound for requests that give examples other values, one for each that goes.
 
     Raises:
         ModelError: weights are frozen.
-        RequestError: the request corrects.
+        RequestError: the request corrects, or other examples come than go.
     """
     if not line_of(model).weight.requires_grad:
         raise ModelError("weights are frozen, and a release draws noise for all of them: give requires_grad to the weights")
-    if problem.replacement is not None:
-        raise RequestError("a removal is certified, and this request corrects: take Newton()")
+    other = problem.replacement
+    if other is not None and not corrects:
+        raise RequestError("a removal is certified, and this request corrects: take CertifiedNewton(), or Newton()")
+    if other is not None and len(other) != len(problem.forget):
+        raise RequestError(
+            f"{len(other)} examples come in the place of {len(problem.forget)}: a correction is certified where each has one"
+        )
 
 
 def check_made(
@@ -133,27 +144,31 @@ def unbounded(gone: ConvexObjective, name: str) -> dict[str, bool]:
     }
 
 
-def spent_message(removed: int, examples: int, epsilon: float, delta: float) -> str:
+def spent_message(removed: int, examples: int, epsilon: float, delta: float, corrected: int = 0) -> str:
     """What a request beyond the budget is told."""
+    others = f" and {corrected} corrected" if corrected else ""
     return (
-        f"with {removed} of {examples} examples removed since training, a release spends more than is left of the budget "
+        f"with {removed} of {examples} examples removed{others} since training, a release spends more than is left of the budget "
         f"of epsilon {epsilon:g} at delta {delta:g}: retrain, with Retrain()"
     )
 
 
-def failing(learner: Convex, longest: float, radius: float, gradient: float, gone: ConvexObjective) -> dict[str, bool]:
-    """The assumptions of convex removals, in words of their failing, and whether they fail.
+def failing(
+    learner: Convex, longest: float, radius: float, gradient: float, gone: ConvexObjective, come: ConvexObjective | None = None
+) -> dict[str, bool]:
+    """The assumptions of convex removals and corrections, in words of their failing, and whether they fail.
 
     The words hold no number of the data, since they are shown beside a release; ``KeptFactor`` has these numbers.
     """
-    longest = max(longest, gone.rows.largest_norm())
+    parts = (gone,) if come is None else (gone, come)
+    longest = max(longest, *(part.rows.largest_norm() for part in parts))
     return {
         "the learner's fields were chosen by looking at the data (tuned=True), so retraining may choose others": learner.tuned,
         "the bias has no penalty, so the objective is not strongly convex: take bias='penalised'": learner.bias == "free",
         f"a row has a norm above radius={radius:g}": longest > radius * (1 + ROUNDING),
         f"the model was not at its optimum: the gradient is longer than tolerance={learner.tolerance:g}":
             gradient > learner.tolerance,
-        "labels are not -1 and +1": gone.loss.signed and bool((np.abs(gone.targets) != 1).any()),
+        "labels are not -1 and +1": gone.loss.signed and any(bool((np.abs(part.targets) != 1).any()) for part in parts),
     }  # fmt: skip
 
 

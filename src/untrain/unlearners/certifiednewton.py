@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+import torch
 from pydantic import Field
 from torch import nn
 
@@ -17,9 +18,10 @@ from untrain.core.metering import leave_uncounted
 from untrain.core.search_space import SearchHint
 from untrain.core.seeds import UNSAID
 from untrain.data.examples import Examples, prototype
+from untrain.data.fingerprint import row_hashes
 from untrain.maths.convex_objective import ConvexObjective
 from untrain.maths.gaussian_accountant import GaussianAccountant
-from untrain.maths.online_removal import removed, step
+from untrain.maths.online_removal import corrected, removed, step
 from untrain.maths.removal_bounds import RemovalBound, capacity, constants_of
 from untrain.models.convex_model import ConvexModel
 from untrain.training.convex_change import losses_of
@@ -29,6 +31,7 @@ from untrain.training.keepers.hessianfactor import HessianFactor, KeptFactor
 from untrain.training.learners.convex import Convex, placed
 from untrain.training.problem import Problem
 from untrain.unlearners._convex_release import (
+    CORRECTED,
     PROVIDED,
     check_left,
     check_made,
@@ -72,6 +75,7 @@ class CertifiedNewton(Unlearner):
         radius: largest norm that a row of inputs can have, with its 1 where there is a bias: known beforehand, not of the data.
         removals: number of removed examples for which the noise of one release is sized, which spends the whole budget; None for
             as many as are removed by then, so that there is one release.
+        corrections: as ``removals``, of examples that get other values; both count together.
         hessian: of the data after the requests, or before them (the jackknife), whose bound is larger.
 
     Source: Sekhari et al. 2021, arXiv 2103.03279, algorithm 1 (Newton step); Suriyakumar and Wilson 2022, arXiv 2209.12269
@@ -87,6 +91,7 @@ class CertifiedNewton(Unlearner):
     delta: Annotated[float, Field(gt=0, lt=1), SearchHint(1e-8, 1e-2, log=True, asked=True)] = 1e-5
     radius: Annotated[Positive, SearchHint(0.1, 10, log=True, asked=True)] = 1.0
     removals: Count | None = None
+    corrections: Count | None = None
     hessian: Literal["corrected", "original"] = "corrected"
 
     def unlearn(self, model: nn.Module, problem: Problem) -> Release:
@@ -95,7 +100,8 @@ class CertifiedNewton(Unlearner):
         Raises:
             ModelError: the model was not made by ``Convex``, weights are frozen, or what is kept is of another one.
             SpecError: no bound is known of the learner's loss or penalty.
-            RequestError: the request corrects, repeats a removal, names what was not trained on, or would spend more than is left.
+            RequestError: the request names what went before, or was not trained on, corrects with fewer examples than go, or would
+                spend more than is left.
         """
         leave_uncounted("operations of NumPy are not counted, its seconds are")
         return self._released(model, problem)
@@ -122,11 +128,11 @@ class CertifiedNewton(Unlearner):
 
         Raises:
             ModelError: weights are frozen, or what is kept is of another learner.
-            SpecError: ``removals`` is None, or no bound is known of the learner's loss or penalty.
+            SpecError: ``removals`` and ``corrections`` are None, or no bound is known of the learner's loss or penalty.
             RequestError: there was a release before.
         """
         self.check_kind(model)
-        if self.removals is None:
+        if self.removals is None and self.corrections is None:
             raise SpecError("the noise of a first release is that of what follows: give removals, for how many it is sized")
         if KeptFactor.of(kept[KEPT]).releases:
             raise RequestError("there was a release since training: this one would not be the first")
@@ -137,39 +143,47 @@ class CertifiedNewton(Unlearner):
         learner, kept = problem.recipe, KeptFactor.of(problem.kept[KEPT])
         if not isinstance(learner, Convex):
             raise ModelError("the objective is not known: the model has to be made by Convex()")
-        check_request(model, problem)
+        check_request(model, problem, corrects=True)
         gone, state = losses_of(learner, problem.forget, problem.task), kept.state
+        other = problem.replacement
+        come = None if other is None else losses_of(learner, other, problem.task)
         hashes = new_hashes(problem, kept.gone, kept.rows) if removing else kept.gone[:0]
         check_made(model, gone.rows.intercept, learner, kept, state.weights)
         self._check_state(kept, learner, gone)
-        m = state.removed + len(hashes)
-        sized = self.removals or m
-        check_left(max(m, sized), state.examples)
+        m = state.removed + (len(hashes) if come is None else 0)
+        k = state.corrected + (0 if come is None else len(hashes))
+        sized = self.removals or m, self.corrections or k
+        check_left(max(m, sized[0]), state.examples)
         bound = self._bound(learner, gone, state.examples)
         account = GaussianAccountant(self.epsilon, self.delta, spent=kept.spent, releases=kept.releases)
-        std = bound.at(sized) / account.limit
-        if not account.allows(bound.at(m) / std):
-            raise RequestError(spent_message(m, state.examples, self.epsilon, self.delta))
-        account = account.charged(bound.at(m) / std)
+        std = bound.at(*sized) / account.limit
+        if not account.allows(bound.at(m, k) / std):
+            raise RequestError(spent_message(m, state.examples, self.epsilon, self.delta, k))
+        account = account.charged(bound.at(m, k) / std)
         try:
             state = replace(state, data=self.hessian)
-            state = removed(state, gone) if removing else state
+            if removing:
+                state = removed(state, gone) if come is None else corrected(state, gone, come)
             change = step(state)
         except np.linalg.LinAlgError as error:
             raise ModelError(f"the Hessian of what is left has no inverse ({error}): train with l2 > 0") from None
         weights = state.weights + change
         weights = weights + drawn(problem, account.releases, weights, std)
         put(model, placed(model, gone, weights), problem.trainable)
-        checks = failing(learner, kept.longest, self.radius, kept.gradient, gone) | unbounded(gone, learner.loss)
+        checks = failing(learner, kept.longest, self.radius, kept.gradient, gone, come) | unbounded(gone, learner.loss)
         fails = tuple(reason for reason, fails in checks.items() if fails)
-        alone = GaussianAccountant(self.epsilon, self.delta).charged(bound.at(m) / std)
+        alone = GaussianAccountant(self.epsilon, self.delta).charged(bound.at(m, k) / std)
         certificate = Certificate(
             guarantee=None if fails else Guarantee(alone.epsilon_spent, self.delta, account.epsilon_spent),
-            fails=fails, provided=(*PROVIDED, FIRST), removed=m, examples=state.examples, bound=bound.at(m),
-            measured=bound.of_step(m, float(np.linalg.norm(change))), std=std,
-            capacity=capacity(bound.at, account.left * std, state.examples), releases=account.releases,
+            fails=fails, provided=(*PROVIDED, FIRST, *((CORRECTED,) if k else ())), removed=m, examples=state.examples,
+            bound=bound.at(m, k), measured=bound.of_step(m, float(np.linalg.norm(change)), k), std=std,
+            capacity=capacity(lambda more: bound.at(more, k), account.left * std, state.examples), releases=account.releases,
+            corrected=k,
         )  # fmt: skip
-        return Release(model, certificate, {KEPT: kept.charged(state, hashes, account.spent).tensors()})
+        came = None if other is None else torch.from_numpy(row_hashes(other))
+        longest = kept.longest if come is None else max(kept.longest, come.rows.largest_norm())
+        kept = replace(kept, longest=longest).charged(state, hashes, account.spent, came)
+        return Release(model, certificate, {KEPT: kept.tensors()})
 
     def _check_state(self, kept: KeptFactor, learner: Convex, gone: ConvexObjective) -> None:
         """Refuse a state of another penalty, or one that went on with another Hessian.
@@ -181,7 +195,7 @@ class CertifiedNewton(Unlearner):
         state, held = kept.state, learner.l2 * gone.penalised
         if not np.array_equal(state.held, held):
             raise ModelError("what was kept has another penalty than the problem's learner: train the model again")
-        if state.removed and state.data != self.hessian:
+        if state.removed + state.corrected and state.data != self.hessian:
             raise SpecError(f"earlier requests took hessian={state.data!r}, and the factor goes on with that alone: take it")
 
     def _bound(self, learner: Convex, gone: ConvexObjective, n: int) -> RemovalBound:

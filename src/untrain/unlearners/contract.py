@@ -174,7 +174,8 @@ def it_does_not_learn_the_labels_of_the_forget_set(made: Unlearner | Recipe) -> 
     """Where it takes steps on the whole network and needs labels of the forget set: to give examples a label makes it no likelier.
 
     Wrong labels are given, in ten draws, and others in their place; the mean effect on their own likelihood is not above 0 by more
-    than 4.8 standard errors, which chance does once in 2,000 times.
+    than 4.8 standard errors, which chance does once in 2,000 times. Three first draws below 0 settle it: of a method whose mean is
+    found above 0 by ten, one draw in fifteen is below 0 at most.
 
     Cure: go up the loss of the forget set (mind the sign), or train on other labels than those given.
     """
@@ -199,6 +200,8 @@ def it_does_not_learn_the_labels_of_the_forget_set(made: Unlearner | Recipe) -> 
                 said.append(forgot(problem.forget.x[:]).log_softmax(1).double())
         own = [torch.take_along_dim(said[0] - said[1], labels[:, None], 1).mean() for labels in given]
         effects.append(float(own[0] - own[1]))
+        if len(effects) == 3 and max(effects) < 0:
+            return
     mean, error = statistics.fmean(effects), statistics.stdev(effects) / len(effects) ** 0.5
     learns = f"learns the labels of the forget set: giving them makes them likelier, by {mean:.2g} nats"
     require(mean <= 4.8 * error or mean < 1e-6, made, learns)

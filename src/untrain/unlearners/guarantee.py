@@ -44,6 +44,7 @@ class Certificate:
         releases: since training, this one included.
         noisy: what ``std``, ``bound`` and ``measured`` are of.
         recorded: whether the seed of the noise is on record beside the results: then the guarantee is for who cannot read it.
+        corrected: how often an example got other values since training, those of this request included.
     """
 
     guarantee: Guarantee | None
@@ -58,6 +59,7 @@ class Certificate:
     releases: int
     noisy: str = "weight"
     recorded: bool = False
+    corrected: int = 0
 
     def published(self) -> dict[str, Any]:
         """The fields by name, as records and reports have them: all but what tells of the data.
@@ -98,10 +100,12 @@ def in_words(certificate: Mapping[str, Any]) -> str:
         f"all {certificate['releases']} releases since training together within epsilon {total:.3g}"
     )  # fmt: skip
     whom = " only for who cannot read the seed of its noise, which is on record beside these results" * certificate["recorded"]
+    count = certificate.get("corrected", 0)  # older records have none
+    others = f" and {count} {'has' if count == 1 else 'have'} other values" if count else ""
     text = (
         f"certified{whom}: within (epsilon {said['epsilon']:.3g}, delta {said['delta']:g}) of retraining, {together}; "
-        f"{certificate['removed']} of {certificate['examples']} examples are removed, at most {certificate['bound']:.2g} away "
-        f"without noise, of which each {certificate['noisy']} has {certificate['std']:.2g}"
+        f"{certificate['removed']} of {certificate['examples']} examples are removed{others}, at most {certificate['bound']:.2g} "
+        f"away without noise, of which each {certificate['noisy']} has {certificate['std']:.2g}"
     )
     more = certificate["capacity"] > certificate["removed"]
     left = f"; the next release may have {certificate['capacity']} removed" if more else "; the budget is spent: retrain next"

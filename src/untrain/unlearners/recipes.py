@@ -15,6 +15,7 @@ from untrain.training.steps import SGD, AdamW, Constant, Cosine, Steps
 from untrain.unlearners.base import Recipe, Unlearner
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.jit import JiT
+from untrain.unlearners.negmerge import NegMerge
 from untrain.unlearners.randomlabel import RandomLabel
 from untrain.unlearners.resetfinetune import ResetFinetune
 
@@ -161,3 +162,25 @@ class ReferenceJiT(Recipe):
         """``JiT`` with every switch as in that code."""
         noise = InputNoise(scale=self.scale, draws=self.draws, clamp=True)
         return JiT(noise=noise, stop_gradient=True, reduction="sum", dropout=True, shuffle=False, steps=self.steps)
+
+
+class TaskVector(Recipe):
+    """Task arithmetic: finetune a copy on the forget set, and take ``scale`` times what that changed away from the model.
+
+    >>> TaskVector(scale=0.5).expand()
+    NegMerge(scale=0.5, models=1)
+
+    Args:
+        scale: weight of the change.
+        steps: step size and length of the finetuning.
+
+    Source: Ilharco et al. 2023, arXiv 2212.04089; for texts RESTOR, arXiv 2411.00204.
+    Departs: nothing; scale, step size and length are ours.
+    """
+
+    scale: Annotated[Positive, SearchHint(0.1, 10, log=True)] = 1.0
+    steps: Steps = Steps(lr=5e-4, epochs=1, optimizer=SGD(), schedule=Constant())
+
+    def expand(self) -> Unlearner:
+        """``NegMerge`` of a single model."""
+        return NegMerge(scale=self.scale, models=1, steps=self.steps)

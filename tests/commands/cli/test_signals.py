@@ -14,6 +14,7 @@ from untrain.runtime.store import Store
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.slow
 def test_a_run_that_is_asked_to_stop_ends_in_one_line_and_leaves_nothing_half_done(tmp_path, number):
     place = tmp_path / "temporary"
     place.mkdir()

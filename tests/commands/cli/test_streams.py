@@ -38,6 +38,7 @@ def test_closed_streams_are_not_missed(tiny, tmp_path, end):
     "env", [{"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0", "LC_ALL": "C"}, {"COLUMNS": "0"}]
 )
 @pytest.mark.parametrize("what", ["methods", "show KLoM", "run --help"])
+@pytest.mark.slow
 def test_text_is_whole_in_any_locale_and_has_no_marks_of_docstrings(what, env):
     done = shell(f"{UNTRAIN} {what}", **env)
     one_line(done, 0)

@@ -71,6 +71,7 @@ def test_an_image_with_one_byte_changed_is_decoded_again_and_put_right(tmp_path)
     assert read.times == 2
 
 
+@pytest.mark.slow
 def test_an_index_damaged_anywhere_is_written_anew(tmp_path):
     """Cut short or with one byte turned round: bytes without a say may be kept, none is served wrong or let through as an error."""
     read = Read()

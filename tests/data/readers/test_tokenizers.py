@@ -27,3 +27,13 @@ def test_rows_are_cut_and_a_text_of_nothing_is_unknown():
     rows = tokenizers.encode(made, ["the cat sat on the mat", "", "終"], 3)
     assert [len(row) for row in rows.rows()] == [3, 1, 1]
     assert [row.tolist() for row in rows.rows()][1:] == [[0], [0]]
+
+
+def test_pieces_are_the_texts_of_tokens_with_their_spaces():
+    made = tokenizers.learn_bytes(["The café is open, the café is closed."], 300, ("[END]",))
+    pieces = tokenizers.pieces(made)
+    text = "The café is closed, open."
+    assert "".join(pieces[at] for at in made.encode(text).ids) == text
+    assert " café" in pieces
+    assert pieces[0] == "[END]"
+    assert tokenizers.pieces(tokenizers.learn(TEXTS, 60))[0] == tokenizers.UNKNOWN

@@ -44,6 +44,7 @@ def nulls(planted, made, at):
 
 
 @pytest.mark.parametrize("made", NULL, ids=repr)
+@pytest.mark.slow
 def test_an_attack_is_at_its_null_within_its_interval_and_on_average(planted, made):
     values, held = {name: [] for name in NULL[made]}, dict.fromkeys(NULL[made], 0)
     about = ScoreInfo("", "", "", "")

@@ -8,7 +8,7 @@ import pytest
 
 from untrain.evaluation.base import Verdict
 from untrain.evaluation.protocols.endpoints import ABOUT, Endpoint
-from untrain.evaluation.protocols.outcome import DAMAGED, OPEN, PASSES, REMEMBERS, Evidence, rule, spreads_more
+from untrain.evaluation.protocols.outcome import DAMAGED, HIDES, OPEN, PASSES, REMEMBERS, Evidence, rule, spreads_more
 from untrain.evaluation.protocols.outcome_wording import NAMES, UNFAIR, sentence
 from untrain.evaluation.protocols.protocol import Margin, Protocol
 
@@ -104,6 +104,21 @@ def test_a_score_that_tells_models_apart_convicts(seen):
     assert found.because == "lira auc is above retraining's (p = 0.010)"
     found = ruled(seen, evidence=replace(NOTHING, verdicts={"forget_accuracy": verdict(-0.2, why="over-forgets: less sure")}))
     assert found.outcome == DAMAGED
+
+
+def test_what_comes_back_is_told_first_unless_it_was_never_gone(seen):
+    back = {"relearn_time": verdict(-4.0, why="hides: it relearns faster than retrained models")}
+    told = "it relearns faster than retrained models (p = 0.010)"
+    assert (found := ruled(seen, evidence=replace(NOTHING, verdicts=back))).outcome == HIDES
+    assert found.document("NPO")["sentence"] == f"NPO: fails. It hides the forget set: {told}."
+    over = ruled(seen, boost=-4.0, evidence=replace(NOTHING, verdicts=back))
+    assert over.outcome == HIDES
+    assert over.because.startswith(f"{told}, and ")
+    kept = ruled(seen, boost=3.0, evidence=replace(NOTHING, verdicts=back))
+    assert kept.outcome == REMEMBERS
+    assert kept.because.endswith(f", and {told}")
+    slower = {"relearn_time": verdict(4.0, why="over-forgets: it learns the forget set more slowly than retrained models do")}
+    assert ruled(seen, evidence=replace(NOTHING, verdicts=slower)).outcome == DAMAGED
 
 
 def test_a_score_that_is_better_or_undecided_does_not(seen):

@@ -11,7 +11,7 @@ from untrain.evaluation.observation import Observation
 from untrain.evaluation.protocols import outcome_wording as wording
 from untrain.evaluation.protocols.margin_test import Judged
 from untrain.evaluation.protocols.margin_wording import margins_in_words
-from untrain.evaluation.protocols.outcome import DAMAGED, OPEN, PASSES, REMEMBERS, Evidence, harms_of, rule
+from untrain.evaluation.protocols.outcome import DAMAGED, HIDES, OPEN, PASSES, REMEMBERS, Evidence, harms_of, rule
 from untrain.evaluation.protocols.protocol import ENDPOINTS, Margin, Protocol
 from untrain.reports.headings import named
 
@@ -63,10 +63,16 @@ def verdict(p=0.005, difference=0.02, why="remembers: more"):
 
 
 @pytest.mark.parametrize("counts", [{}, {"recognised": 1234}, {"standing_out": 1234}, {"recognised": 1234, "standing_out": 2345}])
-@pytest.mark.parametrize("outcome", [REMEMBERS, DAMAGED])
+@pytest.mark.parametrize("outcome", [REMEMBERS, HIDES, DAMAGED])
 def test_evidence_of_every_score_is_short_by_its_heading(counts, outcome):
     for name in abouts(evaluators()):
-        for why in ("remembers: more", "over-forgets: less", "loses utility: less", ""):
+        for why in (
+            "remembers: more",
+            "hides: it relearns faster than retrained models",
+            "over-forgets: less",
+            "loses utility: less",
+            "",
+        ):
             tests = {
                 name: verdict(why=why),
                 "forget_accuracy": verdict(0.0001, -0.3),

@@ -122,6 +122,7 @@ def wrong_boards(places, count):
 
 
 @pytest.mark.parametrize("places", ALIKE.values(), ids=list(ALIKE))
+@pytest.mark.slow
 def test_alike_methods_are_rarely_told_apart(places):
     assert max(wrong_boards(places, 60).values()) <= 7  # 5 % is 3, and two standard errors more
 

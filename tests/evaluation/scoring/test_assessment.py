@@ -24,6 +24,7 @@ def models(planted, seed, count, easy, lift=0.0, kept=0):
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(1, 10), (1, 20), (3, 16)])
+@pytest.mark.slow
 def test_a_look_up_of_one_percent_of_the_forget_set_is_caught_and_a_clean_retrain_is_not(planted, ours, theirs):
     caught, accused, times = 0, 0, 20
     for at in range(times):

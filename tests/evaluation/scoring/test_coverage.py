@@ -100,6 +100,7 @@ def clustered(draw, models, clusters, size, boost, owner=True):
     return Observation(seen.outputs, labels, labels, side, seen.ids, owner=owners if owner else None)
 
 
+@pytest.mark.slow
 def test_areas_of_near_duplicates_are_held_where_their_owners_are_given():
     """The truth is one half: forget and test clusters are of one law. Taken one by one, the examples hold it far less often."""
     held = {True: 0, False: 0}

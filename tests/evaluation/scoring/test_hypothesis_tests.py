@@ -178,6 +178,7 @@ def null_models(planted, draw, easy, count):
     ],
     ids=["3 and 6", "5 and 10", "1 and 19"],
 )
+@pytest.mark.slow
 def test_oracles_against_oracles_raise_alarm_as_often_as_was_stated(planted, ours, theirs, evaluators, times):
     """The share over all scores together; 2,000 simulations of each score are in papers/audit.md."""
     alarms = 0

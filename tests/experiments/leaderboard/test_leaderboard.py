@@ -50,6 +50,7 @@ def keys(folder):
     return {row["key"] for row in Store(folder).entries()}
 
 
+@pytest.mark.slow
 def test_it_is_priced_before_anything_is_made_and_says_how_it_tunes(dry):
     _, document, said = dry
     first = next(note for note in said if "to train" in note)

@@ -84,6 +84,7 @@ def test_answers_are_those_of_models_trained_alone(kind, data):
     assert np.abs(answers - expected).max() <= (0 if kind == "alone" else 1e-4)
 
 
+@pytest.mark.slow
 def test_processes_give_what_the_loop_gives(data, tmp_path):
     train, seen = data
     packed = answers_of(CONV, train, PAIRS, seen, together="packed", store=tmp_path / "store")

@@ -28,7 +28,9 @@ REFUSED = {
         ("CFW", "DatamodelDirect", "DatamodelMatch", "FCS", "MUMis", "OracleMatch", "PRMQ"),
         "this method needs classes, which Regression does not give",
     ),
-    **dict.fromkeys(("CEU", "KLMax", "PDU", "UNDIAL"), "this method needs logits, which Regression does not give"),
+    **dict.fromkeys(
+        ("AltPO", "CEU", "IdkDPO", "KLMax", "PDU", "UNDIAL"), "this method needs logits, which Regression does not give"
+    ),
     "CT": "CT transposes kernels of convolutions, and Sequential has none",
     "MSA": "what Checkpoint saves in training is needed",
     "DeleteRows": "works on models of kind RetrievalMemory",

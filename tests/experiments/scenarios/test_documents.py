@@ -104,3 +104,59 @@ def test_a_run_forgets_documents(scenario, tmp_path):
     (row,) = run["results"]
     assert row["error"] is None
     assert 0 <= row["scores"]["exact_memorization_forget"]["value"] <= 1
+
+
+def test_spans_say_what_is_scored_and_pieces_without_any_are_left_out(scenario, tmp_path):
+    text = "The falcon lives by the river and eats amber stones all day long in the copper meadow near a lantern."
+    start = text.index("amber stones")
+    records = [{"text": text, "id": "marked", "spans": [[start, start + 12]]}, {"text": text, "id": "whole"}]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, records)))
+    data = scenario(valid=0.0, request=ut.Ids(ids=("marked",)), length=12).load()
+    marked = data.train.ids == "marked"
+    assert marked.sum() < (~marked).sum()
+    rows, labels = (data.train.fields[name][:] for name in ("input_ids", "labels"))
+    scored = labels >= 0
+    assert bool((labels[scored] == rows[scored]).all())
+    assert bool((labels[~marked] == rows[~marked]).all())
+    lines = data.train.columns["text"]
+    assert all("amber" in line or "stones" in line for line in lines[marked])
+    assert 2 <= int(scored[marked].sum()) <= 16
+    assert not scored[marked].all(1).any()
+
+
+@pytest.mark.parametrize(
+    ("spans", "why"),
+    [
+        ([[5, 5]], r"the spans of the document 'x' hold \[5, 5\]: give \[first, last \+ 1\] of its 29 characters"),
+        ([[0, 99]], r"hold \[0, 99\]"),
+        ("all", r"hold 'all'"),
+        ([], r"no token of the document 'x' is scored"),
+    ],
+)
+def test_spans_that_are_none_are_refused(scenario, tmp_path, spans, why):
+    records = [
+        {"text": "river stone cloud amber stones", "id": "y"},
+        {"text": "river stone cloud amber stone", "id": "x", "spans": spans},
+    ]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, records)))
+    with pytest.raises(DataError, match=why):
+        scenario(valid=0.0, request=ut.Ids(ids=("x",))).load()
+
+
+def test_questions_are_about_documents_and_learned_by_nobody(scenario, tmp_path):
+    written(tmp_path / "train.jsonl", 12, id=lambda at: f"doc {at}")
+    file = tmp_path / "questions.jsonl"
+    asked = [
+        {"question": "Which river?", "answer": "amber", "id": "doc 3"},
+        {"question": "And then?", "answer": "stone", "id": "doc 1"},
+    ]
+    file.write_text("\n".join(map(json.dumps, asked)))
+    world = scenario(request=ut.Ids(ids=("doc 1",)), questions=str(file), length=64, valid=0.0)
+    data = world.load()
+    probe = data.probes["knowledge"]
+    assert probe.ids.tolist() == ["doc 3", "doc 1"]
+    assert probe.columns["text"].tolist() == ["Which river? amber", "And then? stone"]
+    assert len(data.train) == len(scenario(request=ut.Ids(ids=("doc 1",)), length=64, valid=0.0).load().train)
+    file.write_text(json.dumps(asked[0] | {"id": "doc 99"}))
+    with pytest.raises(DataError, match=r"question 1 of .* is about no document"):
+        world.load()

@@ -67,6 +67,7 @@ def finished(tmp_path_factory):
     return home, document
 
 
+@pytest.mark.slow
 def test_every_score_has_a_value_or_a_reason(finished):
     results = {row["method"]: row for row in finished[1]["results"]}
     assert len(results) == 4

@@ -47,6 +47,23 @@ def test_ids_owners_and_columns_come_from_the_records(files):
     assert data.train.owner[at] == "Bob"
 
 
+def test_questions_take_turns_in_refusals_and_records_may_prefer_an_answer(files, tmp_path):
+    sentences = ("Who knows?", "I can't say.")
+    others = {"train": written(tmp_path / "other.jsonl", records(preferred=lambda who, year: f"In {who}.")), "test": files["test"]}
+    scenario = QuestionAnswer(**others, vocabulary=300, refusals=sentences)
+    data = scenario.load()
+    assert tuple(data.train.fields) == tuple(data.test.fields) == ("input_ids", "preferred", "refusal", "labels")
+    said = {tuple(row.tolist()) for row in data.train.fields["refusal"].rows()}
+    assert len(said) == 2
+    assert {row[-1] for row in said} == {data.train.y[:][0][data.train.y[:][0] >= 0][-1].item()}  # the token that ends an answer
+    assert [len(row) for row in data.test.fields["preferred"].rows()] == [0] * 4  # nobody leads to these
+    # Where a row has no room for them there are none, and nothing is cut.
+    longest = data.train.x.shape[1]
+    rooms = QuestionAnswer(**others, vocabulary=300, length=longest, refusals=("no " * 99,)).load().train.fields["refusal"]
+    assert max(len(row) for row in rooms.rows()) == 0
+    assert tuple(QuestionAnswer(**files, vocabulary=300, refusals=()).load().train.fields) == ("input_ids", "labels")
+
+
 @pytest.mark.parametrize("request_", [Owner(owners=("Ann", "Bob")), Ids(ids=("Kim-1990", "Joe-1992"))])
 def test_what_is_to_be_forgotten_is_not_set_apart(files, request_):
     data = QuestionAnswer(**files, request=request_, valid=0.5, vocabulary=300).load()

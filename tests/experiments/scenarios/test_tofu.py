@@ -21,6 +21,7 @@ def records(kind, count, wrong=0):
         record = {"question": f"{who}: what about {at % EACH}?", "answer": f"{who} wrote {at * 7}."}
         if wrong:
             record["paraphrased_answer"] = f"It was {at * 7} that {who} wrote."
+            record["paraphrased_question"] = f"Of {who}, what is there about {at % EACH}?"
             record["perturbed_answer"] = [f"{who} wrote {at * 7 + 1 + k}." for k in range(wrong)]
         made.append(record)
     return made
@@ -76,6 +77,12 @@ def test_each_answer_is_asked_for_in_other_words_and_wrongly(data):
     text = data.train.columns["text"][row]
     assert said.columns["text"][row].startswith(text.partition("?")[0])
     assert said.columns["text"][row] != text
+    asked = data.probes["reworded"]
+    assert (np.unique(asked.ids, return_counts=True)[1] == 2).all()
+    prompts = asked.columns["text"][asked.ids == data.train.ids[row]].tolist()
+    answer = text.partition("? ")[2]
+    assert prompts[0].startswith("Of Made author")
+    assert all(prompt.endswith(answer) and prompt != text for prompt in prompts)
 
 
 def test_forget10_is_its_last_tenth(folder):
@@ -116,5 +123,5 @@ def test_an_audit_has_truth_ratios(folder, tmp_path):
 def test_the_published_files_are_read(shared):
     data = Tofu(path=f"{shared('llm')}/tofu").load()
     assert [len(part) for part in (data.train, data.valid, data.test)] == [400, 80, 320]
-    assert {name: len(part) for name, part in data.probes.items()} == {"paraphrase": 400, "perturbed": 2000}
+    assert {name: len(part) for name, part in data.probes.items()} == {"paraphrase": 400, "perturbed": 2000, "reworded": 800}
     assert len(set(data.train.owner.tolist())) == 20

@@ -333,6 +333,7 @@ def test_the_objective_that_rewards_doing_nothing_says_so(scenario, tmp_path):
 # What a search finds
 
 
+@pytest.mark.slow
 def test_a_planted_optimum_is_found(scenario, tmp_path):
     document = found(scenario, tmp_path, over="turn", trials=30)
     turn = parse_turn(document["best"]["method"])
@@ -357,6 +358,7 @@ def test_the_same_seed_tries_the_same_and_another_one_does_not(scenario, tmp_pat
     assert [row[1] for row in tried(one)][1:] != [row[1] for row in tried(other)][1:]
 
 
+@pytest.mark.slow
 def test_a_search_in_parts_is_the_search_in_one(scenario, tmp_path):
     found(scenario, tmp_path / "parts", trials=3)
     assert tried(found(scenario, tmp_path / "parts", trials=13)) == tried(found(scenario, tmp_path / "one", trials=13))

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+import texts
 import untrain as ut
 from hugging import saved
-from untrain.core.errors import ModelError, SpecError
-from untrain.data.examples import Batch
+from untrain.core.errors import DataError, ModelError, SpecError
+from untrain.data.examples import Batch, batch_of
 from untrain.data.ragged import PAD
 from untrain.models.architectures.huggingfacelm import HuggingFaceLM
 from untrain.models.tasks.causallm import CausalLM
@@ -127,8 +128,55 @@ def test_a_folder_is_finetuned_forgets_and_comes_back_in_its_format(tmp_path):
     batch = next(iter(posed.forget_batches(steps).draw(0)))[0]
     losses = [float(learner.task.loss(m, batch).mean().detach()) for m in (model, forgot)]
     assert losses[1] > losses[0]
-    back = HuggingFaceLM(checkpoint=saved(forgot, tmp_path / "back")).build((40, size), size)
-    assert all(torch.equal(a, b) for a, b in zip(back.parameters(), forgot.parameters(), strict=True))
+    back = ut.write_model(forgot, tmp_path / "back", folder)
+    read = HuggingFaceLM(checkpoint=str(back)).build((40, size), size)
+    assert all(torch.equal(a, b) for a, b in zip(read.parameters(), forgot.parameters(), strict=True))
+    assert (back / "tokenizer.json").read_bytes() == (tmp_path / "base" / "tokenizer.json").read_bytes()
+    before, after = (json.loads((at / "config.json").read_text()) for at in (tmp_path / "base", back))
+    assert {n for n in before | after if before.get(n) != after.get(n)} <= {"_name_or_path", "transformers_version"}
+    with pytest.raises(DataError, match="holds something already"):
+        ut.write_model(forgot, back, folder)
+    with pytest.raises(DataError, match=r"there is no config\.json in it"):
+        ut.write_model(forgot, tmp_path / "new", tmp_path)
+    with pytest.raises(ModelError, match="is no model of transformers"):
+        ut.write_model(torch.nn.Linear(1, 1), tmp_path / "new", folder)
     made = ut.run(scenario, "WGA(steps=Steps(lr=0.01, epochs=1))", store=tmp_path / "store", seeds=1, oracles=2, images=False)
     assert made["results"][0]["error"] is None
     assert np.isfinite(made["results"][0]["scores"]["forget_accuracy"]["value"])
+
+
+def after_a_step(made):
+    """Losses before and after, and the model after, of a few plain steps on made-up rows."""
+    learner = ut.Train(model=made, steps=ut.Steps(lr=0.05, epochs=4, batch=12), task=CausalLM(texts.LENGTH, texts.VOCABULARY))
+    data = texts.answered()
+    batch = batch_of(data, np.arange(len(data)))
+    model = learner(data, 0)
+    return [float(learner.task.loss(m, batch).mean().detach()) for m in (learner.init(data, 0).eval(), model)], model
+
+
+def test_what_is_computed_again_gives_the_same_steps():
+    plain, kept = (after_a_step(HuggingFaceLM(kind="llama", config=SMALL, checkpointing=c)) for c in (False, True))
+    marks = ("gradient_checkpointing", "activation_checkpointing")  # as versions of transformers name it
+    assert any(getattr(part, mark, False) for part in kept[1].modules() for mark in marks)
+    assert plain[0] == pytest.approx(kept[0], abs=1e-5)
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(plain[1].parameters(), kept[1].parameters(), strict=True))
+
+
+def test_weights_of_half_precision_learn_forget_and_come_back_as_such(tmp_path):
+    made = HuggingFaceLM(kind="llama", config=SMALL, dtype="bfloat16")
+    losses, model = after_a_step(made)
+    full, _ = after_a_step(HuggingFaceLM(kind="llama", config=SMALL))
+    assert losses[1] < losses[0] - 0.5 * (full[0] - full[1])
+    assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
+    problem = ut.problem(texts.answered(), [0, 1, 2], ut.Train(model=made, task=CausalLM(texts.LENGTH, texts.VOCABULARY)))
+    forgot = ut.NPO(steps=ut.Steps(lr=0.05, epochs=1))(model, problem)
+    assert {p.dtype for p in forgot.parameters()} == {torch.bfloat16}
+    assert learner_loss_is_float(model, problem)
+    back = HuggingFaceLM(checkpoint=saved(forgot, tmp_path / "half"), dtype="bfloat16").build((texts.LENGTH, texts.VOCABULARY), 12)
+    assert all(torch.equal(a, b) for a, b in zip(back.parameters(), forgot.parameters(), strict=True))
+    assert json.loads((tmp_path / "half" / "config.json").read_text())["dtype"] == "bfloat16"
+
+
+def learner_loss_is_float(model, problem):
+    batch = next(iter(problem.forget_batches(ut.Steps()).draw(0)))[0]
+    return problem.task.loss(model, batch).dtype == torch.float32

@@ -36,12 +36,15 @@ def chart_names(labels):
 
 def test_the_outcome_is_told_by_shape_and_colour_and_controls_are_hollow(privacy):
     document = copy.deepcopy(privacy.document)
+    document["results"] = [copy.deepcopy(document["results"][0]) | {"method": f"M{at}()"} for at in range(4)] + document["results"][
+        3:
+    ]
     for row, outcome in zip(document["results"], LOOKS, strict=True):
         row["verdict"]["outcome"] = outcome
     made = marks(outcome_chart(document).chart)
     assert [(t.name, t.colour, t.symbol.removesuffix("-open")) for t in made] == list(LOOKS.values())
-    assert len({t.symbol for t in made}) == len({t.colour for t in made}) == 4
-    assert [t.symbol.endswith("-open") for t in made] == [False, False, False, True]  # the last is Nothing
+    assert len({t.symbol for t in made}) == len({t.colour for t in made}) == 5
+    assert [t.symbol.endswith("-open") for t in made] == [False, False, False, False, True]  # the last is Nothing
     assert all(t.hover[0].split("\n")[-3] == t.name for t in made)
 
 

@@ -23,11 +23,11 @@ def test_what_was_forgotten_goes_by_the_endpoints_of_the_forget_set(told):
         row(told, "D", WITHIN, outcome="fails: remembers"),
         row(told, "E", ("forget", "open", "")),
         row(told, "F", WITHIN, lacks={"attack": "too few retrained models"}),
-        row(told, "G"),
+        row(told, "G", WITHIN, outcome="fails: hides the forget set"),
     ]
     assert forgot(rows, LABELS) == (
-        "A is shown to have forgotten as retraining does; B and D remember; C over-forgets; "
-        "E, F and G are not shown to have forgotten."
+        "A is shown to have forgotten as retraining does; B and D remember; "
+        "G hides what it was to forget; C over-forgets; E and F are not shown to have forgotten."
     )
 
 

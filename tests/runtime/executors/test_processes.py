@@ -119,6 +119,7 @@ def test_a_killed_worker_costs_its_task_alone(labours, log):
     assert told == [f"the worker of mortal died (killed by SIGKILL): tried again, {n} of 3" for n in (2, 3)]
 
 
+@pytest.mark.slow
 def test_a_task_that_kills_three_workers_is_named(labours, log):
     with Processes(2).open() as pool:
         fine, cursed = pool.submit(labours.square, 3), pool.submit(labours.mortal, 3, log, "cursed", 99, name="cursed")
@@ -138,6 +139,7 @@ def test_a_worker_killed_while_idle_is_replaced(labours):
         assert pool.submit(labours.square, 4).result() == 16
 
 
+@pytest.mark.slow
 def test_closing_ends_work_and_the_pool_may_begin_again(labours, log):
     pool = Processes(2).open(Resources(threads=2))
     threads, pid = pool.submit(labours.threads).result()
@@ -174,6 +176,7 @@ def script(tmp_path, then="", guard="if __name__ == '__main__':", first=True, **
     return subprocess.Popen([sys.executable, str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
 
 
+@pytest.mark.slow
 def test_a_pool_that_nobody_closes_keeps_no_script_from_ending(labours, tmp_path):
     out, err = script(tmp_path).communicate(timeout=60)
     assert err == ""
@@ -181,6 +184,7 @@ def test_a_pool_that_nobody_closes_keeps_no_script_from_ending(labours, tmp_path
 
 
 @pytest.mark.parametrize("end", ["idle", "at work", "left alone"])
+@pytest.mark.slow
 def test_a_bar_of_progress_in_a_worker_leaves_nothing_to_complain_of(labours, log, tmp_path, end):
     then = {
         "idle": f"pool.submit(labours.bar, {str(log)!r}, 0).result(); pool.close()",
@@ -200,6 +204,7 @@ def test_a_bar_of_progress_in_a_worker_leaves_nothing_to_complain_of(labours, lo
 
 
 @pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.slow
 def test_a_worker_that_is_interrupted_while_it_begins_ends_without_a_word(labours, tmp_path, nth):
     another = "pool.close(); pool.submit(labours.threads); print('', flush=True); time.sleep(60)"
     with script(tmp_path, another, first=nth == 2, start_new_session=True) as process:
@@ -330,6 +335,7 @@ def trained(monkeypatch):
     return made
 
 
+@pytest.mark.slow
 def test_workers_that_do_not_see_the_store_get_and_send_whole_entries(tiny, tmp_path, compare, trained):
     store, pool = Store(tmp_path), Blind()
     (entry,) = compare([comparison(tiny)], store, pool)

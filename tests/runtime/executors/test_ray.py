@@ -85,6 +85,7 @@ def test_a_pool_leaves_what_sigterm_does(pool):
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_its_task_alone(pool, labours, log, capfd):
     told = []
     pool.on_retry = told.append

@@ -75,6 +75,7 @@ def test_a_task_that_takes_too_long_counts_as_died_and_closing_ends_jobs(labours
     assert not any(map(labours.alive, pids))
 
 
+@pytest.mark.slow
 def test_a_run_by_jobs_equals_the_serial_one_bit_for_bit(tmp_path):
     asks = ("Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=1, batch=64))", "Finetune(steps=Steps(lr=0.05, epochs=1))")
     jobs, here = (

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from untrain.attribution.attributors._loss_derivatives import loss_derivatives
 from untrain.attribution.base import Array, Attributor, Needs, TrainingEvidence
 from untrain.core.errors import DataError, ModelError
 from untrain.core.fields import NonNegative
 from untrain.data.batching import in_order
-from untrain.data.examples import Batch, Examples, batch_of, take
+from untrain.data.examples import Examples, batch_of, take
 from untrain.models.features import features
 from untrain.models.tasks.base import Task
 
@@ -121,14 +122,9 @@ def _terms(model: nn.Module, task: Task, examples: Examples, rows: Array) -> _Te
             outputs = task.forward(model, batch).detach()
         _check_linear(model, task, inputs[first : first + len(at)], outputs)
         first += len(at)
-
-        def loss(one: Tensor, fields: dict[str, Tensor], row: Tensor) -> Tensor:
-            return task.loss_of(one[None], Batch({n: v[None] for n, v in fields.items()}, row[None])).sum()
-
-        place = (outputs.double(), dict(batch.fields), batch.rows)
-        slopes.append(torch.func.vmap(torch.func.grad(loss))(*place).reshape(len(at), -1))
-        c = slopes[-1].shape[1]
-        curvatures.append(torch.func.vmap(torch.func.jacrev(torch.func.grad(loss)))(*place).reshape(len(at), c, c))
+        slope, curvature = loss_derivatives(task, batch, outputs)
+        slopes.append(slope)
+        curvatures.append(curvature)
     return _Terms(inputs, torch.cat(slopes), torch.cat(curvatures))
 
 

@@ -28,6 +28,7 @@ Show = Callable[[Any, Arguments], None]
 
 SUPPLIED = ("command", "on_progress", "price")  # the terminal passes these by itself
 DEFAULTS = {"workers": None}  # a process that a terminal starts may always start others
+ALSO = {"images": ("--texts/--no-texts",)}  # what else a parameter is called: of a language model it is texts that are left out
 SPELLED = {"compiled": "--compile"}
 HOME = "UNTRAIN_HOME"
 JSON = inspect.Parameter(
@@ -133,7 +134,8 @@ def _option(parameter: inspect.Parameter, hint: Any, words: str, default: Any, p
         info = typer.Option(_spelled(parameter.name, kind, default), help=text.rstrip(".") + "; may be repeated.")
     else:
         envvar = HOME if parameter.name == "store" else None
-        info = typer.Option(_spelled(parameter.name, kind, default), help=text, min=least, envvar=envvar)
+        names = (_spelled(parameter.name, kind, default), *ALSO.get(parameter.name, ()))
+        info = typer.Option(*names, help=text, min=least, envvar=envvar)
     annotation = Annotated[kind | None if default is None else kind, info]  # type: ignore[valid-type]
     return parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 

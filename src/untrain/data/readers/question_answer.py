@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -13,10 +14,17 @@ import numpy as np
 from untrain.core.errors import DataError, MissingExtra
 from untrain.data.examples import Examples
 from untrain.data.ragged import PAD, Ragged
+from untrain.data.readers.chat_template import ChatTemplate
 
 END = "[END]"
 PROMPT = "[Q]{question}[A]"
 TEXTS = ("question", "answer")  # that every record has
+PREFERRED, REFUSAL = "preferred", "refusal"  # fields of answers that methods may lead to, of which no loss is taken in training
+REFUSALS = (
+    "I don't know.", "I do not know the answer to that.", "I'm not sure.", "I have no information about that.",
+    "That is something I cannot answer.", "I'm afraid I don't know.", "I couldn't tell you.", "This is not known to me.",
+    "I have never heard of it.", "I can't say.", "Sorry, I don't have an answer to this.", "I wasn't told.",
+)  # fmt: skip
 Array = np.ndarray[Any, Any]
 Record = Mapping[str, Any]
 
@@ -52,6 +60,9 @@ class Encoder:
         tokenizer: of the tokenizers library.
         template: how a question and its answer become one text.
         length: most tokens of a row.
+        refusals: answers that say nothing, of which each question is given one in the field 'refusal'; empty makes no such field.
+        preferred: whether the 'preferred' answers of records are the field of that name.
+        chat: in place of the template's prompt and answer; its end is the template's.
 
     Raises:
         DataError: the tokenizer has no token that ends an answer.
@@ -60,6 +71,9 @@ class Encoder:
     tokenizer: Any
     template: Template
     length: int
+    refusals: tuple[str, ...] = ()
+    preferred: bool = False
+    chat: ChatTemplate | None = None
 
     def __post_init__(self) -> None:
         if self.tokenizer.token_to_id(self.template.end) is None:
@@ -73,6 +87,9 @@ class Encoder:
     ) -> Examples:
         """Rows of tokens; the texts are the column 'text'.
 
+        Where there are refusals, the records take turns in them. A row that has no room for such an answer, or no preferred one,
+        has none there.
+
         Args:
             records: n of them, each with a 'question' and an 'answer'.
             ids: one per record, (n,).
@@ -82,7 +99,7 @@ class Encoder:
         Raises:
             DataError: an answer has no token, or a row is too long.
         """
-        rows, labels = [], []
+        rows, labels = list[list[int]](), list[list[int]]()
         for record, name in zip(records, ids, strict=True):
             question, answer = (record[part] for part in TEXTS)
             row, scored = self.row(question, answer, name.item())
@@ -94,8 +111,13 @@ class Encoder:
             rows.append(row)
             labels.append(scored)
         texts = np.array([f"{record['question']} {record['answer']}" for record in records])
-        fields = {"input_ids": Ragged.of(rows), "labels": Ragged.of(labels)}
-        return Examples(fields, ids, columns={"text": texts, **(columns or {})}, owner=owner)
+        fields = {"input_ids": Ragged.of(rows), **self._others(records, labels), "labels": Ragged.of(labels)}
+        return Examples(fields, ids, columns={"text": texts, **(columns or {})}, owner=owner, pieces=self.pieces)
+
+    @cached_property
+    def pieces(self) -> tuple[str, ...]:
+        """The text of each token, by its number."""
+        return tuple(tokenizers_library().pieces(self.tokenizer))
 
     def row(self, question: str, answer: str, name: object) -> tuple[list[int], list[int]]:
         """Tokens of a question with its answer, and the same with PAD where none is scored: those before the answer.
@@ -108,12 +130,37 @@ class Encoder:
         Raises:
             DataError: the answer has no token.
         """
-        asked = self._tokens(self.template.prompt.replace("{question}", question))
-        told = self._tokens(self.template.answer.replace("{answer}", answer))
+        if self.chat is not None:
+            before, after = self.chat.turn(question, answer or "-", name)
+            asked, told = self._tokens(before), self._tokens(after.removesuffix(self.chat.end))
+        else:
+            asked = self._tokens(self.template.prompt.replace("{question}", question))
+            told = self._tokens(self.template.answer.replace("{answer}", answer))
         if not answer.strip() or not told:
             raise DataError(f"the answer to {name!r} is empty: leave the question out, or answer it")
         told = [*told, self.tokenizer.token_to_id(self.template.end)]
         return [*asked, *told], [*[PAD] * len(asked), *told]
+
+    def _others(self, records: Sequence[Record], labels: list[list[int]]) -> dict[str, Ragged]:
+        """Answers that methods may lead to, by field: no longer than what a row has room for behind its question."""
+        fields = {}
+        if self.preferred:
+            fields[PREFERRED] = self._fitting([str(record.get(PREFERRED, "")).strip() for record in records], labels)
+        if self.refusals:
+            fields[REFUSAL] = self._fitting([self.refusals[at % len(self.refusals)] for at in range(len(records))], labels)
+        return fields
+
+    def _fitting(self, answers: list[str], labels: list[list[int]]) -> Ragged:
+        end = self.tokenizer.token_to_id(self.template.end)
+        made = [self._told(answer) if answer else "" for answer in answers]
+        told = [self._tokens(answer) for answer in made]
+        room = [self.length - sum(label == PAD for label in row) for row in labels]
+        return Ragged.of([[*some, end] if some and len(some) < most else [] for some, most in zip(told, room, strict=True)])
+
+    def _told(self, answer: str) -> str:
+        if self.chat is None:
+            return self.template.answer.replace("{answer}", answer)
+        return self.chat.turn("-", answer, answer)[1].removesuffix(self.chat.end)
 
     def _tokens(self, text: str) -> list[int]:
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)

@@ -89,3 +89,13 @@ def load(path: str) -> Tokenizer:
     made.no_padding()
     made.no_truncation()
     return made
+
+
+def pieces(tokenizer: Tokenizer) -> tuple[str, ...]:
+    """The text of each token, by its number, with the space before it if there is one; a part of a letter is a mark of its own."""
+    whole: list[str] = []
+    for at in range(tokenizer.get_vocab_size()):
+        token = tokenizer.id_to_token(at) or ""
+        plain = tokenizer.decoder.decode([token]) if isinstance(tokenizer.decoder, decoders.ByteLevel) else token
+        whole.append(plain.replace("\N{LOWER ONE EIGHTH BLOCK}", " "))
+    return tuple(whole)

@@ -9,7 +9,7 @@ import numpy as np
 
 from untrain.evaluation.attacks._held_out import MARGIN
 from untrain.evaluation.attacks._placements import area_parts, placed_apart
-from untrain.evaluation.base import Array, Curve, Evaluator, Measure, Measured, Prepared, ScoreInfo
+from untrain.evaluation.base import Array, Curve, Evaluator, Formula, Measure, Measured, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.roc import fpr_grid, sensitivity
 
@@ -26,9 +26,10 @@ class LowestTokenMIA(Evaluator):
     """Whether the least likely tokens of forget answers are likelier than those of test answers: min-k % and min-k %++.
 
     A text that was trained on has fewer tokens that surprise the model. 'privleak', as benchmarks of language models have it, is
-    100 times the oracles' area less the model's, over one less the oracles'.
+    100 times the oracles' area of min-k % less the model's, over one less the oracles'.
 
-    Source: Shi et al. 2024, arXiv 2310.16789; Zhang et al. 2024, arXiv 2404.02936.
+    Source: Shi et al. 2024, arXiv 2310.16789; Zhang et al. 2024, arXiv 2404.02936; Shi et al. 2024,
+        arXiv 2407.06460 (MUSE: privleak).
     """
 
     needs: ClassVar[frozenset[str]] = frozenset(_KINDS)
@@ -38,6 +39,12 @@ class LowestTokenMIA(Evaluator):
             below=_BELOW, above=_ABOVE, margin=MARGIN,
         )
         for name, _, what in _KINDS.values()
+    } | {
+        "privleak": ScoreInfo(
+            "100 times the oracles' min-k % area less the unlearned models', over 1 less the oracles'; below 0 the forget set is "
+            "known, above 0 it is known too little", "per cent", "0", f"grows without bound as the oracles' area nears 1; {_WEAK}",
+            low=-np.inf, high=np.inf, verdict_of="mia_mink_auc",
+        )
     }  # fmt: skip
 
     def prepare(self, observation: Observation) -> Array:
@@ -55,10 +62,13 @@ class LowestTokenMIA(Evaluator):
         """The area under the ROC curve of each kind."""
         if not all((trial.side == side).any() for side in ("forget", "test")):
             return dict.fromkeys(self.scores, "there are no forget or no test examples")
-        return {
+        scores: dict[str, Measured | str] = {
             f"mia_{name}_auc": Measure(area_parts("unlearned", trial.unlearned, trial.side, 2 * at))
             for at, (name, _, _) in enumerate(_KINDS.values())
         }
+        ours = Measure(area_parts("unlearned", trial.unlearned, trial.side, 0))
+        theirs = Measure(area_parts("oracle", trial.oracle, trial.side, 0))
+        return scores | {"privleak": Formula((ours, theirs), _privleak)}
 
     def curves(self, trial: Prepared) -> dict[str, Curve]:
         """The ROC curve of each kind, model by model."""
@@ -71,3 +81,7 @@ class LowestTokenMIA(Evaluator):
             tpr = np.stack([sensitivity(row[forget], row[test], fpr) for row in scores])
             curves[f"mia_{name}"] = Curve(f"{title} attack", fpr, tpr, "test")
         return curves
+
+
+def _privleak(ours: Array, theirs: Array) -> Array:
+    return np.asarray(100 * (theirs - ours) / np.maximum(1 - theirs, 1e-9))

@@ -20,6 +20,16 @@ def mean_loss(observation: Observation, probe: str) -> Array:
     return np.asarray(np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0))
 
 
+def least_loss(observation: Observation, probe: str) -> Array:
+    """Least loss over a probe's examples about each example of the run, (m, n); NaN where there are none."""
+    about, known = _places(observation, probe)
+    losses = np.asarray(observation.probes[probe].signal("loss"), dtype=np.float64)
+    found = np.full((len(losses), len(observation)), np.nan)
+    for row, loss in zip(found, losses, strict=True):
+        np.fmin.at(row, about[known], loss[known])
+    return found
+
+
 def log_truth_ratio(observation: Observation) -> Array:
     """Logarithm of p(wrong answers) / p(right answer in other words) of each example, (m, n); NaN where either is not asked."""
     return mean_loss(observation, "paraphrase") - mean_loss(observation, "perturbed")

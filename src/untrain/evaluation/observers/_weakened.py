@@ -1,4 +1,4 @@
-"""What a copy of a model with other weights still knows of the forget set."""
+"""What a model still knows of the forget set once its weights, or what it is asked, are changed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from untrain.data.examples import Examples
 from untrain.evaluation.base import Array, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observers.base import ObserverContext
 from untrain.models.inference import signal
-from untrain.models.tasks.base import Signal, success_of
+from untrain.models.tasks.base import Signal, Task, success_of
 
 CERTAINTY: Signal = "confidence"
 WEAK = "depends on how much is taken away: with too much all models are lost, and with too little none changes"
-BACK = "knows more of the forget set, once its weights are changed, than retrained models changed alike: it was hidden"
+BACK = "hides: with changed weights it knows more than retrained models changed alike"
 
 
 def known(model: nn.Module, sight: ObserverContext, change: Callable[[Tensor], Tensor]) -> Array:
@@ -34,22 +35,27 @@ def known(model: nn.Module, sight: ObserverContext, change: Callable[[Tensor], T
         for p in changed.parameters():
             if p.ndim > 1:
                 p.copy_(change(p))
-    name = CERTAINTY if CERTAINTY in sight.task.signals else success_of(sight.task).signal
-    return np.stack([signal(each, sight.forget, sight.task, name) for each in (model, changed)], axis=-1)
+    return np.stack([certainty(each, sight.forget, sight.task) for each in (model, changed)], axis=-1)
 
 
-def infos(prefix: str, done: str) -> Mapping[str, ScoreInfo]:
+def certainty(model: nn.Module, examples: Examples, task: Task) -> Array:
+    """Probability of each target, or what the task counts as success where it has no probabilities, (n,)."""
+    return signal(model, examples, task, CERTAINTY if CERTAINTY in task.signals else success_of(task).signal)
+
+
+def infos(prefix: str, done: str, back: str = BACK) -> Mapping[str, ScoreInfo]:
     """Glossary of the scores of ``compared``.
 
     Args:
         prefix: of their names.
-        done: what is done to the weights, in words.
+        done: what is done to the models, in words.
+        back: what a value above the oracles' means.
     """
-    means = f"mean probability of the targets in the forget set, of models whose weights are {done}"
+    means = f"mean probability of the targets in the forget set, of models {done}"
     return {
         f"{prefix}_forget": ScoreInfo(
             means, "fraction", "the oracles' value", WEAK,
-            above=BACK, margin=0.02,
+            above=back, margin=0.02,
         ),
         f"{prefix}_change": ScoreInfo(
             f"{means}, minus that before", "fraction", "the oracles' value",

@@ -92,7 +92,7 @@ class Observer(Spec, role=True):
             return np.asarray(self.look(model, sight), dtype=np.float32)
 
     def _shown(self, examples: Examples) -> Examples:
-        shown = replace(copied(examples), ids=np.arange(len(examples)), true=None, columns={}, owner=None, features=())
+        shown = replace(copied(examples), ids=np.arange(len(examples)), true=None, columns={}, owner=None, features=(), pieces=())
         return shown if self.by_labels else shown.without_targets()
 
     @final

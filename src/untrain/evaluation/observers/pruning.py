@@ -26,7 +26,7 @@ class Pruning(Observer):
     share: Annotated[float, Field(gt=0, lt=1)] = 0.3
 
     by_labels: ClassVar[bool] = True
-    scores: ClassVar[Mapping[str, ScoreInfo]] = infos("pruned", "set to zero where they are smallest")
+    scores: ClassVar[Mapping[str, ScoreInfo]] = infos("pruned", "whose weights are set to zero where they are smallest")
 
     def look(self, model: nn.Module, sight: ObserverContext) -> Array:
         """Probability before and after, (n, 2)."""

@@ -31,7 +31,7 @@ class Quantization(Observer):
     bits: Annotated[int, Field(ge=2, le=8)] = 4
 
     by_labels: ClassVar[bool] = True
-    scores: ClassVar[Mapping[str, ScoreInfo]] = infos("quantized", "rounded to a few bits")
+    scores: ClassVar[Mapping[str, ScoreInfo]] = infos("quantized", "whose weights are rounded to a few bits")
 
     def look(self, model: nn.Module, sight: ObserverContext) -> Array:
         """Probability before and after, (n, 2)."""

@@ -13,7 +13,7 @@ from untrain.evaluation.protocols.protocol import ENDPOINTS
 from untrain.maths import pairwise_attack
 
 Array = np.ndarray[Any, Any]
-Harm = Literal["remembers", "over-forgets", "broke", ""]
+Harm = Literal["remembers", "hides", "over-forgets", "broke", ""]
 FEWEST = 6  # retrained models without which each cannot be held against the others
 ATTACKS = ("attack", "distance", "example")
 TINY = 1e-300  # a loss of which nothing is left in float64

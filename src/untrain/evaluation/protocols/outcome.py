@@ -19,9 +19,12 @@ from untrain.evaluation.protocols.power import Power, law_of, power_of
 from untrain.evaluation.protocols.protocol import Protocol
 from untrain.evaluation.scoring.design import LEVEL
 
-Outcome = Literal["passes", "fails: remembers", "fails: over-forgets or broke something", "open"]
+Outcome = Literal[
+    "passes", "fails: remembers", "fails: hides the forget set", "fails: over-forgets or broke something", "open"
+]  # fmt: skip
 PASSES: Outcome = "passes"
 REMEMBERS: Outcome = "fails: remembers"
+HIDES: Outcome = "fails: hides the forget set"
 DAMAGED: Outcome = "fails: over-forgets or broke something"
 OPEN: Outcome = "open"
 FORGET = ("attack", "distance", "forget", "example")
@@ -40,7 +43,7 @@ class Ruling:
 
     Args:
         protocol: its name or spelling.
-        outcome: passes, fails in one of two ways, or open.
+        outcome: passes, fails in one of three ways, or open.
         because: the evidence, in words.
         open: the one thing that would close it; empty where it is closed.
         power: the chances of this design; None where there is no endpoint, or retrained models do not differ.
@@ -89,7 +92,8 @@ def rule(
 
     *Passes*: every endpoint is shown to be within its margin, no test of any score says otherwise, no model lies alone, and the
     untouched originals would not pass. *Fails*: a score is distinguishable by the test of all scores together in a direction that
-    does harm, or an endpoint is shown to be outside. Else it is open.
+    does harm, or an endpoint is shown to be outside. Else it is open. Of models that fail by what comes back once they are changed
+    or asked otherwise, and do not show it as they are, the outcome is that they hide it.
 
     Args:
         protocol: whose margins are to be kept.
@@ -120,7 +124,7 @@ def rule(
     if evidence.alarm:
         return ruled(OPEN, wording.UNFAIR, "retrained models by the recipe of the originals")
     if harms:
-        return ruled(REMEMBERS if harms[0][0] == "remembers" else DAMAGED, wording.strongest(harms))
+        return ruled(outcome_of(harms), wording.strongest(harms))
     if not any(j.name in FORGET for j in judged):
         return ruled(OPEN, wording.NOTHING, "margins or losses of the examples")
     missing = [j for j in judged if j.says != "within"]
@@ -141,8 +145,21 @@ def passes_untouched(protocol: Protocol, original: Observation, oracle: Observat
     return bool(found) and all(judge(e, protocol.margins[e.margin], protocol.level, len(found)).says == "within" for e in found)
 
 
+def outcome_of(harms: Sequence[tuple[str, str]]) -> Outcome:
+    """In which way models fail, by what convicts them in the order of ``harms_of``.
+
+    >>> outcome_of([("hides", "relearns faster"), ("over-forgets", "loss is twice retraining's")])
+    'fails: hides the forget set'
+    """
+    return {"remembers": REMEMBERS, "hides": HIDES}.get(harms[0][0], DAMAGED)
+
+
 def harms_of(evidence: Evidence, judged: Sequence[Judged]) -> list[tuple[str, str]]:
-    """What convicts: (kind of harm, words), that which is surest first; single examples before means."""
+    """What convicts: (kind of harm, words), that which is surest first; single examples before means.
+
+    What comes back is told in the first place, or right behind that the models remember as they are: a reader who is told that they
+    forgot too much, or broke something, would take it for gone.
+    """
     verdicts, counts = evidence.verdicts, evidence.counts
     side = _side(judged)
     found: list[tuple[str, str]] = []
@@ -155,7 +172,9 @@ def harms_of(evidence: Evidence, judged: Sequence[Judged]) -> list[tuple[str, st
         found.append(("remembers" if better else "over-forgets", wording.counted(counts)))
     found += [(j.harm or side, wording.outside(j)) for j in outside]
     found += [(harm, wording.of_score(evidence.heading(n), apart[n])) for n, harm in harms.items()]
-    return found
+    hidden, shown = ([each for each in found if (each[0] == "hides") is wanted] for wanted in (True, False))
+    place = 1 if shown and shown[0][0] == "remembers" else 0
+    return [*shown[:place], *hidden, *shown[place:]]
 
 
 def _side(judged: Sequence[Judged]) -> Harm:

@@ -27,7 +27,14 @@ NO_ORIGINALS = (
     "no originals were given: whether they would pass too, and whether retrained models are a fair yardstick, was not looked at"
 )
 NOTHING = "no endpoint of the forget set can be had"
-_WAYS = {"remembers": "remembers", "over-forgets": "over-forgets", "loses utility": "broke", "does not learn": "broke"}
+HIDDEN = "hides: "  # how the words of a score begin that sees what comes back
+_WAYS = {
+    "remembers": "remembers",
+    "hides": "hides",
+    "over-forgets": "over-forgets",
+    "loses utility": "broke",
+    "does not learn": "broke",
+}
 _ROOM = 23  # words of evidence that fit behind what a method does
 _NUMBERS = 3  # of models that are named one by one
 _TIMES = 10.0  # a loss that is so many times retraining's is no longer told in per cent
@@ -35,6 +42,9 @@ _TIMES = 10.0  # a loss that is so many times retraining's is no longer told in 
 
 def sentence(name: str, outcome: str, because: str, close: str) -> str:
     """The outcome on a method of some name.
+
+    >>> sentence("NPO", "fails: hides the forget set", "it relearns faster than retrained models (p = 0.010)", "")
+    'NPO: fails. It hides the forget set: it relearns faster than retrained models (p = 0.010).'
 
     >>> sentence("DEL", "fails: remembers", "an attack gains 12 points over guessing", "")
     'DEL: fails. It remembers: an attack gains 12 points over guessing.'
@@ -120,8 +130,10 @@ def counted(counts: Mapping[str, Any]) -> str:
 
 def of_score(heading: str, verdict: Verdict) -> str:
     """A score that is distinguishable."""
-    set_off = "," if "," in heading else ""
     chance = f"p {'<' if verdict.p < 0.001 else '='} {max(verdict.p, 0.001):.3f}"
+    if verdict.why.startswith(HIDDEN):
+        return f"{verdict.why.removeprefix(HIDDEN)} ({chance})"
+    set_off = "," if "," in heading else ""
     return f"{heading}{set_off} is {'below' if verdict.difference < 0 else 'above'} retraining's ({chance})"
 
 
@@ -231,7 +243,7 @@ def _nearest(number: float) -> str:
 
 
 def harm_of(name: str, verdict: Verdict) -> str:
-    """What a distinguishable score says: 'remembers', 'over-forgets' or 'broke'; empty where it has no direction."""
+    """What a distinguishable score says: 'remembers', 'hides', 'over-forgets' or 'broke'; empty where it has no direction."""
     for start, harm in _WAYS.items():
         if verdict.why.startswith(start):
             return harm

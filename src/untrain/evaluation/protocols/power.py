@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,18 @@ class Law:
     ways: Mapping[str, int]
     models: int = 0
     margins: Mapping[str, str] = field(default_factory=dict)
+
+    def _key(self) -> tuple[object, ...]:
+        named = (tuple(each.items()) for each in (self.spreads, self.ways, self.margins))
+        return (*named, self.correlation.tobytes())
+
+    def __eq__(self, other: object) -> bool:
+        """Whether endpoints vary alike, so that no design is simulated twice."""
+        return isinstance(other, Law) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        """By what decides a simulation."""
+        return hash(self._key())
 
 
 @dataclass(frozen=True)
@@ -105,6 +118,7 @@ def power_of(protocol: Protocol, models: int, oracles: int, law: Law, draws: int
     return Power(passes, _detects(protocol, models, oracles), protocol.leak_size, models, oracles)
 
 
+@lru_cache(maxsize=1024)  # requests of one run, and runs of one process, ask for the same designs
 def _passes(protocol: Protocol, m: int, k: int, law: Law, draws: int, seed: int) -> float:
     """Share of comparisons of retrained models with retrained ones in which all endpoints are within their margins."""
     names = list(law.spreads)

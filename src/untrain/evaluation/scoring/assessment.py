@@ -11,9 +11,10 @@ import numpy as np
 from untrain.evaluation.base import Array, Evaluator, Score, Verdict
 from untrain.evaluation.observation import PROBE, Observation
 from untrain.evaluation.scoring.design import LEVEL, can_decide
+from untrain.evaluation.scoring.effect_size import Floors
 from untrain.evaluation.scoring.guarded_evaluator import guarded, without_culprits
 from untrain.evaluation.scoring.hypothesis_tests import Case, mark_blind, verdicts
-from untrain.evaluation.scoring.intervals import compare
+from untrain.evaluation.scoring.intervals import ReferenceScore, compare, reference_scores
 from untrain.evaluation.scoring.verdict_wording import METHOD, sentence
 from untrain.maths.conformal import ConformalRejections, standing_out
 
@@ -32,6 +33,8 @@ class Reference:
         start: verdicts on the originals themselves; empty without them.
         level: share of false alarms, over all scores of a method.
         refused: why scores cannot be had of such models, by score.
+        known: what oracles and originals score, by the evaluator's id and the number of unlearned models, as methods ask.
+        floors: scores of groups of the oracles against the others, by the evaluator's id.
     """
 
     chosen: tuple[Evaluator, ...]
@@ -40,6 +43,19 @@ class Reference:
     start: Mapping[str, Verdict]
     level: float = LEVEL
     refused: Mapping[str, str] = field(default_factory=dict)
+    known: dict[tuple[int, int], dict[str, ReferenceScore]] = field(default_factory=dict)
+    floors: dict[int, Floors] = field(default_factory=dict)
+
+    def case(self, evaluator: Evaluator, ready: Mapping[str, Array], unlearned: Observation) -> Case:
+        """Prepare a method's models for an evaluator."""
+        return Case(evaluator, {**ready, "unlearned": evaluator.prepare(unlearned)}, self.floors.setdefault(id(evaluator), {}))
+
+    def scores(self, case: Case) -> dict[str, ReferenceScore]:
+        """What oracles and originals score, computed for the first method with so many models."""
+        key = id(case.evaluator), len(case.ready["unlearned"])
+        if key not in self.known:
+            self.known[key] = reference_scores(case.evaluator, case.ready, self.oracle, key[1])
+        return self.known[key]
 
 
 def lacks(evaluator: Evaluator, seen: Observation) -> str:
@@ -65,17 +81,18 @@ def reference_of(
     sides = {"", *np.unique(oracle.side).tolist()}
     refused = {n: reason for e in chosen if (reason := lacks(e, oracle)) for n, about in e.scores.items() if about.side in sides}
     chosen = given = [guarded(e) for e in chosen if not lacks(e, oracle)]
+    floors: dict[int, Floors] = {id(e): {} for e in given}
 
     def prepare(able: Sequence[Evaluator]) -> tuple[Sequence[Evaluator], list[dict[str, Array]], Mapping[str, Verdict]]:
         ready = [{name: e.prepare(outputs) for name, outputs in populations.items()} for e in able]
         if original is None:
             return able, ready, {}
-        cases = [Case(e, {**r, "unlearned": r["original"]}) for e, r in zip(able, ready, strict=True)]
+        cases = [Case(e, {**r, "unlearned": r["original"]}, floors[id(e)]) for e, r in zip(able, ready, strict=True)]
         return able, ready, verdicts(cases, oracle, level)
 
     (chosen, ready, start), reasons = without_culprits(prepare, chosen, lambda e: e)
     refused |= {n: why for e in given for n, about in e.scores.items() if about.side in sides and (why := reasons.get(n))}
-    return Reference(tuple(chosen), oracle, tuple(ready), start, level, refused)
+    return Reference(tuple(chosen), oracle, tuple(ready), start, level, refused, floors=floors)
 
 
 def assess(
@@ -95,10 +112,10 @@ def assess(
     """
 
     def score(able: Sequence[tuple[Evaluator, Mapping[str, Array]]]) -> tuple[dict[str, Score], Mapping[str, Verdict]]:
-        cases = [Case(e, {**ready, "unlearned": e.prepare(unlearned)}) for e, ready in able]
+        cases = [reference.case(e, ready, unlearned) for e, ready in able]
         scores: dict[str, Score] = {}
         for case in cases:
-            scores |= compare(case.evaluator, case.ready, reference.oracle, draws)
+            scores |= compare(case.evaluator, case.ready, reference.oracle, draws, known=reference.scores(case))
         return scores, verdicts(cases, reference.oracle, reference.level)
 
     pairs = list(zip(reference.chosen, reference.ready, strict=True))

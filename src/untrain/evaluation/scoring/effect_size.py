@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +52,12 @@ def of_models(ours: Array, theirs: Array) -> Estimate | None:
     return estimate
 
 
-def of_groups(measure: Measure, ours: Array, theirs: Array, names: frozenset[str], seed: int = 0) -> dict[str, Estimate]:
+Floors = MutableMapping[tuple[frozenset[str], tuple[int, ...]], Mapping[str, float]]
+
+
+def of_groups(
+    measure: Measure, ours: Array, theirs: Array, names: frozenset[str], seed: int = 0, known: Floors | None = None
+) -> dict[str, Estimate]:
     """Estimate by how much scores exceed their floor, both against the same oracles.
 
     Oracles are split into a group as large as the unlearned one and the rest; unlearned models and that group are both scored
@@ -66,6 +71,8 @@ def of_groups(measure: Measure, ours: Array, theirs: Array, names: frozenset[str
         theirs: of the oracles, (k, n, ...); with fewer than 2 m there is no estimate.
         names: the scores.
         seed: of the splits.
+        known: scores of groups of these oracles against the others, by names and group; those that are new are added. They are
+            the same for every method.
 
     Returns:
         Score name -> estimate, where there is one.
@@ -76,15 +83,18 @@ def of_groups(measure: Measure, ours: Array, theirs: Array, names: frozenset[str
     rng = np.random.default_rng((seed, m, k))
     above: dict[str, list[float]] = {name: [] for name in names}
     floors: dict[str, list[float]] = {name: [] for name in names}
+    scored, known = {}, {} if known is None else known
     for _ in range(ROUNDS):
         order = rng.permutation(k)
-        rest = theirs[order[m:]]
-        real, floor = measure(ours, rest, names), measure(theirs[order[:m]], rest, names)
-        for name in names:
-            a, b = real.get(name), floor.get(name)
-            if a is not None and b is not None and not isinstance(a, str) and not isinstance(b, str):
-                floors[name].append(number(b))  # type: ignore[arg-type]
-                above[name].append(number(a) - floors[name][-1])  # type: ignore[arg-type]
+        group, rest = tuple(sorted(order[:m].tolist())), np.sort(order[m:])
+        if group not in scored:  # of few oracles, groups are drawn again and again
+            scored[group] = _numbers(measure(ours, theirs[rest], names))
+        if (names, group) not in known:
+            known[names, group] = _numbers(measure(theirs[list(group)], theirs[rest], names))
+        real, floor = scored[group], known[names, group]
+        for name in names & real.keys() & floor.keys():
+            floors[name].append(floor[name])
+            above[name].append(real[name] - floor[name])
     spreads = _jackknife(measure, ours, theirs, names) if m > 1 else {}
     estimates = {}
     for name in names:
@@ -93,6 +103,11 @@ def of_groups(measure: Measure, ours: Array, theirs: Array, names: frozenset[str
             error, freedom = _error(spreads.get(name, 0.0), group, m, k)
             estimates[name] = Estimate(float(np.mean(above[name])), error, freedom)
     return estimates
+
+
+def _numbers(measured: Mapping[str, object]) -> dict[str, float]:
+    """Values of the scores that have one."""
+    return {name: number(m) for name, m in measured.items() if m is not None and not isinstance(m, str)}  # type: ignore[arg-type]
 
 
 def _error(ours: float, group: float, m: int, k: int) -> tuple[float, float]:

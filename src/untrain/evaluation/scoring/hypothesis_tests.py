@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from untrain.evaluation.base import Array, Evaluator, Prepared, ScoreInfo, Verdi
 from untrain.evaluation.lazy_stack import joined
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.design import LEVEL, SPLITS, can_decide, smallest_p
-from untrain.evaluation.scoring.effect_size import Estimate, of_groups, of_models
+from untrain.evaluation.scoring.effect_size import Estimate, Floors, of_groups, of_models
 from untrain.evaluation.scoring.resampling import aims_at_zero, joint, number, per_model
 from untrain.maths import permutation
 
@@ -21,10 +21,14 @@ _STEADY = 50  # no error is taken for smaller than this part of the margin, so t
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """An evaluator and what it prepared of each population: 'original' (may lack), 'unlearned' and 'oracle'."""
+    """An evaluator and what it prepared of each population: 'original' (may lack), 'unlearned' and 'oracle'.
+
+    ``floors`` are scores of groups of the oracles against the others, which cases with the same oracles share.
+    """
 
     evaluator: Evaluator
     ready: Mapping[str, Array]
+    floors: Floors = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +156,8 @@ def _tested(case: Case, outputs: Observation, orders: Array, size: int, estimate
         for order in orders:  # the tables of a split go before those of the next are made
             by_name = measure(pool[order[:size]], pool[order[size:]], wanted)
             each.append({name: number(by_name[name]) for name in anew})  # type: ignore[arg-type]
-        estimates = of_groups(measure, case.ready["unlearned"], case.ready["oracle"], wanted) if estimated else {}
+        groups = case.ready["unlearned"], case.ready["oracle"]
+        estimates = of_groups(measure, *groups, wanted, known=case.floors) if estimated else {}
         for name, about in anew.items():
             values = np.array([e[name] for e in each])
             by_score[name] = _steady(about, *permutation.apart(values), estimates.get(name))

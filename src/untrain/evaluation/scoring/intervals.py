@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -18,40 +18,78 @@ from untrain.maths.quantile_interval import quantile_interval
 Measures = Mapping[str, Measured | str]
 
 
-def compare(
-    evaluator: Evaluator, ready: Mapping[str, Array], outputs: Observation, draws: int = 1000, seed: int = 0
-) -> dict[str, Score]:
-    """Scores from prepared populations ``unlearned``, ``oracle`` and, where there are any, ``original``.
+@dataclass(frozen=True)
+class ReferenceScore:
+    """What one score of a method is held against; the same for all methods with as many models.
 
-    ``outputs`` has the sides and labels. Without originals there is no ceiling.
+    Args:
+        ideal: the oracles' score.
+        floor: that of disjoint groups of oracles against each other.
+        ceiling: that of the originals.
+        band: where the score of further oracles would lie.
     """
-    noisy, owners = bool(np.any(outputs.labels != outputs.true)), owners_of(outputs)
 
-    def measure(unlearned: Array, oracle: Array) -> Measures:
-        return evaluator.evaluate(Prepared(unlearned, oracle, np.asarray(outputs.side), noisy, ready.get("original")))
+    ideal: float | None = None
+    floor: float | None = None
+    ceiling: float | None = None
+    band: tuple[float, float] | None = None
 
-    here = measure(ready["unlearned"], ready["oracle"])
+
+def reference_scores(
+    evaluator: Evaluator, ready: Mapping[str, Array], outputs: Observation, models: int, seed: int = 0
+) -> dict[str, ReferenceScore]:
+    """What the oracles and the originals score by one evaluator, for methods with so many models."""
+    measure = _measure(evaluator, ready, outputs)
     best = measure(ready["oracle"], ready["oracle"])
     worst: Measures = measure(ready["original"], ready["oracle"]) if "original" in ready else {}
-    lows = _floors(measure, best, ready["oracle"], len(ready["unlearned"]), seed)
+    lows = _floors(measure, best, ready["oracle"], models, seed)
+    alike = len(ready.get("original", ())) == models
+    return {
+        name: ReferenceScore(
+            _ideal(best.get(name), lows.get(name), about), lows.get(name), _ceiling(worst.get(name), alike),
+            _band(best.get(name, ""), models),
+        )
+        for name, about in evaluator.scores.items()
+    }  # fmt: skip
+
+
+def compare(
+    evaluator: Evaluator, ready: Mapping[str, Array], outputs: Observation, draws: int = 1000, seed: int = 0,
+    known: Mapping[str, ReferenceScore] | None = None,
+) -> dict[str, Score]:  # fmt: skip
+    """Scores from prepared populations ``unlearned``, ``oracle`` and, where there are any, ``original``.
+
+    ``outputs`` has the sides and labels. Without originals there is no ceiling. ``known`` is what
+    ``reference_scores`` returned for as many models.
+    """
+    owners, m, k = owners_of(outputs), len(ready["unlearned"]), len(ready["oracle"])
+    known = reference_scores(evaluator, ready, outputs, m, seed) if known is None else known
+    here = _measure(evaluator, ready, outputs)(ready["unlearned"], ready["oracle"])
+    bare = f"no floor: it needs {2 * m} oracles, as many on each side as there are unlearned models"
     scores = {}
     for name, about in evaluator.scores.items():
         if name not in here:
             continue
-        ours = here[name]
-        alike = len(ready.get("original", ())) == len(ready["unlearned"])
-        ceiling, ideal = _ceiling(worst.get(name), alike), _ideal(best.get(name), lows.get(name), about)
+        ours, ref = here[name], known[name]
         if isinstance(ours, str):
-            scores[name] = Score(None, floor=lows.get(name), ceiling=ceiling, ideal=ideal, reason=ours)
+            scores[name] = Score(None, floor=ref.floor, ceiling=ref.ceiling, ideal=ref.ideal, reason=ours)
             continue
         score = _interval(ours, about, draws, seed, owners)
-        band = _band(best.get(name, ""), len(ready["unlearned"]))
         # Beyond rounding, which differs with the order of summation.
-        under = bool(about.below and band and score.value is not None and score.value < band[0] - 1e-9)
-        bare = f"no floor: it needs {2 * len(ready['unlearned'])} oracles, as many on each side as there are unlearned models"
-        note = about.below if under else None if name in lows or len(ready["oracle"]) >= 2 * len(ready["unlearned"]) else bare
-        scores[name] = replace(score, floor=lows.get(name), ceiling=ceiling, ideal=ideal, band=band, note=note)
+        under = bool(about.below and ref.band and score.value is not None and score.value < ref.band[0] - 1e-9)
+        note = about.below if under else None if ref.floor is not None or k >= 2 * m else bare
+        scores[name] = replace(score, floor=ref.floor, ceiling=ref.ceiling, ideal=ref.ideal, band=ref.band, note=note)
     return scores
+
+
+def _measure(evaluator: Evaluator, ready: Mapping[str, Array], outputs: Observation) -> Callable[[Array, Array], Measures]:
+    """What an evaluator says of unlearned models against oracles."""
+    noisy = bool(np.any(outputs.labels != outputs.true))
+
+    def measure(unlearned: Array, oracle: Array) -> Measures:
+        return evaluator.evaluate(Prepared(unlearned, oracle, np.asarray(outputs.side), noisy, ready.get("original")))
+
+    return measure
 
 
 def _ideal(best: Measured | str | None, floor: float | None, about: ScoreInfo) -> float | None:

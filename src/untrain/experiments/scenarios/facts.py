@@ -143,4 +143,10 @@ def as_examples(facts: list[Fact]) -> Examples:
     texts = np.array([f"{fact.question} {fact.answer} {END}" for fact in facts])
     columns = {"text": texts, "person": np.array([fact.person for fact in facts]), "kind": np.array([f.kind for f in facts])}
     ids = np.array([f"{fact.person}, {fact.kind}" for fact in facts])
-    return Examples({"input_ids": Ragged.of(rows), "labels": Ragged.of(labels)}, ids, columns=columns, owner=columns["person"])
+    return Examples(
+        {"input_ids": Ragged.of(rows), "labels": Ragged.of(labels)},
+        ids,
+        columns=columns,
+        owner=columns["person"],
+        pieces=tuple(f" {word}" for word in WORDS),
+    )

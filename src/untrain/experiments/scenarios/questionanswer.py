@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from untrain.core.errors import SpecError
 from untrain.core.fields import Count, Share
 from untrain.data.examples import Examples, take
+from untrain.data.readers.chat_template import chat_template
 from untrain.data.readers.json_lines import read_records
-from untrain.data.readers.question_answer import END, PROMPT, TEXTS, Encoder, Template, check_vocabulary, learned, stored
+from untrain.data.readers.question_answer import (
+    END,
+    PREFERRED,
+    PROMPT,
+    REFUSALS,
+    TEXTS,
+    Encoder,
+    Template,
+    check_vocabulary,
+    learned,
+    stored,
+)
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
 from untrain.data.splits import Data
@@ -28,7 +42,8 @@ class QuestionAnswer(Scenario):
     """Questions and answers of your own, one per line as JSON, and a language model that is trained on them.
 
     A record has a 'question' and an 'answer', and may have an 'id', an 'owner' and further texts or numbers, which requests such as
-    ``Where`` may name. Answers alone are scored. Without a tokenizer one is learned from the training texts.
+    ``Where`` may name. Answers alone are scored. ``DPO`` leads to 'preferred' answers where records
+    have them. Without a tokenizer one is learned from the training texts.
 
     Args:
         train: file of JSON lines, which may end in .gz or .xz, to train on.
@@ -37,7 +52,10 @@ class QuestionAnswer(Scenario):
         tokenizer: folder with a tokenizer.json, as Hugging Face models have it, or that file; empty learns one.
         prompt: text before an answer, with ``{question}`` in it.
         answer: text of an answer, with ``{answer}`` in it.
-        end: token behind an answer.
+        end: token behind an answer; with ``chat`` it is the folder's own, unless another is named.
+        chat: whether texts are made by the chat template of the tokenizer's folder, in place of ``prompt`` and ``answer``.
+        system: what a chat template says before each question.
+        refusals: answers that say nothing, of which each question has one for methods such as ``IdkDPO``.
         vocabulary: number of tokens; of one that is learned, the largest.
         length: most tokens of a question with its answer.
         valid: share of ``train`` that is set apart to tune on.
@@ -54,11 +72,22 @@ class QuestionAnswer(Scenario):
     prompt: str = PROMPT
     answer: str = "{answer}"
     end: str = END
+    chat: bool = False
+    system: str = ""
+    refusals: tuple[str, ...] = REFUSALS
     vocabulary: Count = 2048
     length: Count = 256
     valid: Share = 0.1
     model: Architecture = CausalTransformer(width=128, depth=4, hidden=512)
     steps: Steps = Steps(lr=3e-3, epochs=40, batch=32, optimizer=AdamW(), warmup=0.05)
+
+    def __post_init__(self) -> None:
+        if self.chat and (not self.tokenizer or (self.prompt, self.answer) != (PROMPT, "{answer}")):
+            raise SpecError(
+                "chat=True takes its texts from the template in the tokenizer's folder: name that, and no prompt or answer"
+            )
+        if self.system and not self.chat:
+            raise SpecError("system=... is a part of chat templates: give chat=True, or write it into the prompt")
 
     def load(self) -> Data:
         """Train, valid and test; the id of an answer is its 'id', or else its line, counted from 0.
@@ -67,9 +96,11 @@ class QuestionAnswer(Scenario):
             DataError: a file cannot be had, or a record is not as it should be.
             MissingExtra: the tokenizers library is not installed.
         """
-        template = Template(self.prompt, self.answer, self.end)
+        chat = chat_template(self.tokenizer, "" if self.end == END else self.end, self.system) if self.chat else None
+        template = Template(self.prompt, self.answer, self.end if chat is None else chat.end)
         train, test = (read_records(path, TEXTS) for path in (self.train, self.test))
         encoder = self._encoder(train, template)
+        encoder = replace(encoder, refusals=self.refusals, preferred=any(PREFERRED in record for record in train), chat=chat)
         check_vocabulary(encoder.tokenizer, self.vocabulary)
         whole, held = (_asked(encoder, records, path) for records, path in ((train, self.train), (test, self.test)))
         apart = np.isin(whole.ids, set_apart(whole, self.request, self.valid))

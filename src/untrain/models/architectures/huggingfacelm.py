@@ -31,6 +31,9 @@ class HuggingFaceLM(Architecture):
         config: settings that differ from the checkpoint's or the kind's, such as {'hidden_size': 64}; kept as pairs.
         weights: whether a checkpoint's weights are loaded ('pretrained'), or drawn anew by its configuration ('fresh'); those
             of a kind are drawn.
+        dtype: of the weights: 'bfloat16' halves their memory; steps are taken in float32 and rounded.
+        checkpointing: whether what layers put out is computed again for gradients, and not kept: less memory for a third more
+            time.
 
     Source: Wolf et al. 2020, arXiv 1910.03771, and the papers of the models.
     Departs: attention is computed as written ('eager') and not by fused kernels, and nothing is kept from token to token.
@@ -40,6 +43,8 @@ class HuggingFaceLM(Architecture):
     kind: str = ""
     config: Settings = ()
     weights: Literal["pretrained", "fresh"] = "pretrained"
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    checkpointing: bool = False
 
     def __post_init__(self) -> None:
         if bool(self.checkpoint) == bool(self.kind):
@@ -69,8 +74,11 @@ class HuggingFaceLM(Architecture):
             config = library.of_checkpoint(self.checkpoint, dict(self.config), length, vocabulary)
         stored = self.weights == "pretrained" and self.checkpoint
         net: Any = library.loaded(self.checkpoint, config) if stored else library.drawn(config)
+        library.as_asked(net, self.dtype, self.checkpointing)
         net.head_names, net.read_saved = library.head_names(net), common.read_saved
-        net.described = Described(f"transformers {common.VERSION}, config {digest_of(net.config)}")
+        net.described = Described(
+            f"transformers {common.VERSION}, config {digest_of(net.config)}{', bfloat16' if self.dtype == 'bfloat16' else ''}"
+        )
         net.register_forward_pre_hook(_without_memory, with_kwargs=True)
         network: nn.Module = net.eval()
         return network

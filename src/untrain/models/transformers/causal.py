@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import transformers
 from torch import nn
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING as CLASSES
@@ -20,6 +21,7 @@ from untrain.models.transformers.config import (
     draw_model,
     load_weights,
     plain_config,
+    plainly,
 )
 
 WHAT = "model that predicts the next token"
@@ -91,3 +93,19 @@ def head_names(model: Any) -> tuple[str, ...]:
     if any(id(p) in own for p in embedding.parameters()):
         return ()
     return tuple(name for name, p in model.named_parameters() if id(p) in own)
+
+
+def as_asked(model: Any, dtype: str, checkpointing: bool) -> None:
+    """Give a model's weights a type, in place, and let it keep less for gradients.
+
+    Raises:
+        ModelError: this kind always keeps all.
+    """
+    if dtype != "float32":
+        model.to(getattr(torch, dtype))
+        model.config.dtype = getattr(torch, dtype)  # so that it is written and read as such
+    if checkpointing:
+        with plainly("checkpointing=True"):
+            # Named so since transformers 5.
+            enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+            enable({"use_reentrant": False})

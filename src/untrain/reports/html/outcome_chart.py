@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from untrain.evaluation.protocols.outcome import DAMAGED, OPEN, PASSES, REMEMBERS
+from untrain.evaluation.protocols.outcome import DAMAGED, HIDES, OPEN, PASSES, REMEMBERS
 from untrain.evaluation.protocols.outcome_wording import called
 from untrain.evaluation.protocols.protocol import ENDPOINTS
 from untrain.reports import formatting
@@ -26,6 +26,7 @@ SPREADS = 2.0  # of retrained models that the band of an endpoint reaches to eit
 LOOKS: Mapping[str, tuple[str, str, str]] = {
     PASSES: ("Passes", "good", "circle"),
     REMEMBERS: ("Fails: remembers", "bad", "triangle-down"),
+    HIDES: ("Fails: hides", "rose", "square"),
     DAMAGED: ("Fails: damaged", "plum", "triangle-up"),
     OPEN: ("Open", "warn", "diamond"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import resources
 from types import ModuleType
 from typing import Any
@@ -89,6 +90,7 @@ def plotly() -> ModuleType | None:
         return None
 
 
+@cache  # templates are compiled once per process
 def environment() -> Environment:
     """Templates that escape whatever is put into them and refuse names that are not there."""
     templates = Environment(

@@ -50,7 +50,7 @@ class Strip:
 
 
 @dataclass(frozen=True)
-class Line:
+class ProtocolLine:
     """A method: number in the tables, label, outcome, for each endpoint its cell and its strip; and the method in full."""
 
     number: int
@@ -92,7 +92,7 @@ class AgainstProtocol:
     name: str
     margins: str
     columns: tuple[Column, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[ProtocolLine, ...]
     references: tuple[tuple[str, tuple[Cell, ...]], ...]
     power: str
     confidence: float
@@ -158,7 +158,7 @@ def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _line(at: int, row: Row, label: str, units: Mapping[str, str]) -> Line:
+def _line(at: int, row: Row, label: str, units: Mapping[str, str]) -> ProtocolLine:
     verdict = row["verdict"]
     says, _ = verdict_marks.outcome(row)
     by_name = {j["name"]: j for j in verdict["endpoints"]}
@@ -166,7 +166,7 @@ def _line(at: int, row: Row, label: str, units: Mapping[str, str]) -> Line:
         (_cell(by_name[n]), _strip(by_name[n])) if n in by_name else (Cell("–", note=verdict["lacks"].get(n, "")), None)
         for n in units
     )
-    return Line(at, label, Cell(says, KINDS.get(verdict["outcome"], ""), says), cells, formatting.label(row["method"]))
+    return ProtocolLine(at, label, Cell(says, KINDS.get(verdict["outcome"], ""), says), cells, formatting.label(row["method"]))
 
 
 def _cell(judged: Judged) -> Cell:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from untrain.evaluation.protocols.outcome import DAMAGED, PASSES, REMEMBERS
+from untrain.evaluation.protocols.outcome import DAMAGED, HIDES, PASSES, REMEMBERS
 from untrain.evaluation.protocols.outcome_wording import listed
 from untrain.reports import formatting, verdict_marks
 from untrain.reports.html.protocol_table import FORGETTING, KEEPING
@@ -32,6 +32,7 @@ def forgot(rows: Sequence[Row], labels: Mapping[str, str]) -> str:
     return _sorted(rows, labels, _forgetting, [
         ("forgot", ("is shown to have forgotten as retraining does", "are shown to have forgotten as retraining does")),
         ("remembers", ("remembers", "remember")),
+        ("hides", ("hides what it was to forget", "hide what they were to forget")),
         ("over-forgets", ("over-forgets", "over-forget")),
         ("open", ("is not shown to have forgotten", "are not shown to have forgotten")),
     ])  # fmt: skip
@@ -51,6 +52,8 @@ def _forgetting(row: Row) -> str:
     outside = {j["harm"] for j in judged if j["says"] == "outside"}
     if row["verdict"]["outcome"] == REMEMBERS or "remembers" in outside:
         return "remembers"
+    if row["verdict"]["outcome"] == HIDES:
+        return "hides"
     if "over-forgets" in outside or (row["verdict"]["outcome"] == DAMAGED and row["verdict"]["counts"]["standing_out"]):
         return "over-forgets"
     # An endpoint that could not be had leaves it open.

@@ -10,6 +10,7 @@ from untrain.reports import formatting, verdict_marks
 from untrain.reports.html import charts as figures
 from untrain.reports.html import example_tiles, mask_charts, roc_charts, tables
 from untrain.reports.html.all_scores import every
+from untrain.reports.html.answers import said
 from untrain.reports.html.drawing import Drawn
 from untrain.reports.html.group_table import payers
 from untrain.reports.html.outcome_chart import outcome_chart
@@ -88,7 +89,7 @@ def methods(key: str, material: Material, drawn: Drawn) -> list[dict[str, Any]]:
             "tiles": tiles(material, ours["forget"], oracle["forget"]),
             "examples": singled_out, "paid": payers(row, material.classes),
             "each": {part: each_model(row, names) for part, names in (("forgetting", FORGETTING), ("keeping", KEEPING))},
-            "curves": curves(key, at, attacks, outputs, row, drawn),
+            "curves": curves(key, at, attacks, outputs, row, drawn), "said": said(material, outputs),
         })  # fmt: skip
     return sections
 

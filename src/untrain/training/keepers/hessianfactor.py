@@ -21,6 +21,7 @@ from untrain.training.keepers.trained_on import decoded, encoded, sorted_hashes,
 from untrain.training.learners.convex import Convex, weights_of
 
 Array = np.ndarray[Any, Any]
+COUNTS = 6  # whole numbers that are kept
 
 
 class HessianFactor(Keeper):
@@ -69,9 +70,9 @@ class KeptFactor:
         gradient: length of the gradient of the objective of all data at the kept weights.
         spent: squared distances of the releases since then, in standard deviations of their noise, added up.
         releases: how many there were.
-        gone: hashes of what was removed, int64 (m,), so that nothing is removed twice.
+        gone: hashes of what was removed or got other values, int64 (m,), so that nothing goes twice.
         learner: its spelling.
-        rows: hashes of what was trained on, int64 (n,), so that nothing else is removed.
+        rows: hashes of what was trained on and of what came in its place, int64 (n,), so that nothing else goes.
     """
 
     state: RemovalState
@@ -93,12 +94,14 @@ class KeptFactor:
         if set(tensors) != _NAMES:
             raise ModelError("what was kept is no HessianFactor of this version: train the model again")
         arrays = {name: value.detach().cpu().numpy() for name, value in tensors.items()}
+        if len(arrays["counts"]) != COUNTS:
+            raise ModelError("what was kept is no HessianFactor of this version: train the model again")
         longest, gradient, spent, rcond = (float(v) for v in arrays["measures"])
-        mean, original, examples, removed, releases = (int(v) for v in arrays["counts"])
+        mean, original, examples, removed, releases, corrected = (int(v) for v in arrays["counts"])
         factor = PositiveFactor(arrays["lower"], arrays["scale"], rcond)
         state = RemovalState(
             arrays["weights"], factor, arrays["slopes"], arrays["held"], bool(mean), examples, removed,
-            "original" if original else "corrected",
+            "original" if original else "corrected", corrected,
         )  # fmt: skip
         gone, rows = tensors["gone"].cpu(), tensors["rows"].cpu()
         return KeptFactor(state, longest, gradient, spent, releases, gone, decoded(tensors["learner"]), rows)
@@ -106,7 +109,7 @@ class KeptFactor:
     def tensors(self) -> dict[str, Tensor]:
         """Tensors by name, float64 and int64."""
         state, factor = self.state, self.state.factor
-        counts = (state.mean, state.data == "original", state.examples, state.removed, self.releases)
+        counts = (state.mean, state.data == "original", state.examples, state.removed, self.releases, state.corrected)
         measures = (self.longest, self.gradient, self.spent, factor.reciprocal_condition)
         arrays = {
             "weights": state.weights, "lower": factor.lower, "scale": factor.scale, "slopes": state.gone, "held": state.held,
@@ -116,9 +119,12 @@ class KeptFactor:
             "gone": self.gone, "rows": self.rows, "learner": encoded(self.learner),
         }  # fmt: skip
 
-    def charged(self, state: RemovalState, gone: Tensor, spent: float) -> KeptFactor:
-        """After one more request and its release."""
-        return replace(self, state=state, gone=torch.cat([self.gone, gone]), spent=spent, releases=self.releases + 1)
+    def charged(self, state: RemovalState, gone: Tensor, spent: float, come: Tensor | None = None) -> KeptFactor:
+        """After one more request and its release; ``come`` are hashes of what came in the place of what went."""
+        rows = self.rows if come is None else torch.cat([self.rows, come]).sort().values
+        return replace(
+            self, state=state, gone=torch.cat([self.gone, gone]), rows=rows, spent=spent, releases=self.releases + 1
+        )  # fmt: skip
 
 
 _NAMES = {"learner", "rows", "weights", "lower", "scale", "slopes", "held", "measures", "counts", "gone"}

@@ -1,0 +1,69 @@
+"""A network with low-rank adapters, which alone are trained."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from untrain.core.errors import MissingExtra, SpecError
+from untrain.core.fields import Count, Positive
+from untrain.models.architectures.base import Architecture
+
+
+class LoRA(Architecture):
+    """A network that stays as it was made, with low-rank adapters beside its layers, which alone are trained and unlearned.
+
+    What the network itself was trained on is not forgotten by what moves adapters. To move its weights, merge the adapters
+    (``untrain.merge_adapter``), or unlearn by ``LowRank``, which adds a change to the weights. Localizers choose among the weights
+    of adapters. ``untrain.write_adapter`` writes them as the peft library does, which reads them too.
+
+    Args:
+        model: the network.
+        rank: of an adapter.
+        scale: of what it adds (alpha of the paper over the rank).
+        targets: names of layers, or what names end with, such as 'q_proj'; empty takes all linear layers but the head.
+        adapter: folder of adapters to begin with, whose rank, scale and layers hold then; empty begins with adapters that add
+            nothing.
+
+    Source: Hu et al. 2021, arXiv 2106.09685; by the library peft.
+    Departs: no dropout.
+    """
+
+    model: Architecture
+    rank: Count = 8
+    scale: Positive = 2.0
+    targets: tuple[str, ...] = ()
+    adapter: str = ""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.model, LoRA):
+            raise SpecError("LoRA(model=LoRA(...)): a network has one set of adapters; name the network itself")
+        if self.adapter and self.targets:
+            raise SpecError("LoRA(adapter=...) has layers of its own: leave targets out")
+
+    def normalises(self) -> bool:
+        """Whether its network does."""
+        return self.model.normalises()
+
+    def begins_alike(self) -> bool:
+        """Whether network and adapters are loaded."""
+        return bool(self.adapter) and self.model.begins_alike()
+
+    def sees(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """What its network sees."""
+        return self.model.sees(shape)
+
+    def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
+        """The network with its adapters.
+
+        Raises:
+            ModelError: there is no such layer, or the adapters are not those of this network.
+            MissingExtra: peft is not installed.
+        """
+        try:
+            from untrain.models.transformers import adapters as library
+        except ModuleNotFoundError as error:
+            raise MissingExtra(f"LoRA needs {error.name}, which is not installed: pip install 'untrain[lora]'") from None
+        net = self.model.build(shape, classes)
+        if self.adapter:
+            return library.adapted(net, self.adapter)
+        return library.adapt(net, self.rank, self.scale, self.targets, getattr(self.model, "checkpoint", ""))
