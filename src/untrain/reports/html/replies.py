@@ -105,7 +105,7 @@ def trust(document: Document) -> str:
     power = first["verdict"]["power"]
     if not power:
         return f"With {models}, how often a perfect method would pass is not known."
-    enough = " and so open outcomes say little" if power["passes"] < 0.5 else ""
+    enough = ", so open outcomes say little" if power["passes"] < 0.5 else ""
     return f"With {models}, a perfect method would pass {100 * power['passes']:.0f} times in 100{enough}."
 
 
