@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping, Sequence
+import string
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ from untrain.reports.headings import CONTROLS, LEAD
 
 Row = Mapping[str, Any]
 PERCENT = "\N{NO-BREAK SPACE}%"
+LONGEST = 40  # characters of a method's label
 
 
 def label(method: str) -> str:
@@ -42,6 +46,28 @@ def distinct(methods: Sequence[str]) -> dict[str, str]:
     """
     names = [short(method) for method in methods]
     return {method: name if names.count(name) == 1 else label(method) for method, name in zip(methods, names, strict=True)}
+
+
+def lettered(methods: Sequence[str]) -> dict[str, str]:
+    """Label of each method for tables and charts: its name without values, and a letter where one name stands more than once.
+
+    >>> lettered(["DEL(keep=0.1)", "NegGrad(alpha=0.9)", "DEL(keep=0.3)"])
+    {'DEL(keep=0.1)': 'DEL (a)', 'NegGrad(alpha=0.9)': 'NegGrad', 'DEL(keep=0.3)': 'DEL (b)'}
+    """
+    names = {method: cut(short(method), LONGEST) for method in methods}
+    count, taken = Counter(names.values()), set(names.values())
+    labels = {}
+    for method, name in names.items():
+        free = (given for letter in _letters() if (given := f"{name} ({letter})") not in taken)
+        labels[method] = name if count[name] == 1 else next(free)
+        taken.add(labels[method])
+    return labels
+
+
+def _letters() -> Iterator[str]:
+    """Yield a to z, then aa to zz, and so on."""
+    for size in itertools.count(1):
+        yield from map("".join, itertools.product(string.ascii_lowercase, repeat=size))
 
 
 def label_text(label: Any, classes: Sequence[str] | None = None) -> str:
@@ -149,9 +175,14 @@ def points(score: Mapping[str, Any]) -> str:
     )
 
 
+def is_control(row: Row) -> bool:
+    """Return whether a method is there to compare others with."""
+    return row["method"] in CONTROLS
+
+
 def kind_of(row: Row) -> str:
     """The kind of a method, by the part of the network that it changes."""
-    if row["method"] in CONTROLS:
+    if is_control(row):
         return "control"
     if row.get("guard", {}).get("moved_share", 0.0) is None:
         return "made elsewhere"

@@ -11,14 +11,13 @@ from rich.text import Text
 
 from untrain.core.escapes import printable, write_raw
 from untrain.evaluation.glossary import scorers
-from untrain.evaluation.protocols.outcome import DAMAGED, HIDES, REMEMBERS
 from untrain.reports import verdict_marks
 from untrain.reports.fitting_table import FittingTable
 from untrain.reports.formatting import lead, limits, operations
 from untrain.reports.headings import CONTROLS, FEWEST
 from untrain.reports.leaderboard import WORDS, footnotes, leaderboard_tables, raised
+from untrain.reports.tally import KINDS
 
-SAYS = {REMEMBERS: "remembers", HIDES: "hides", DAMAGED: "damaged"}
 SHOWN = ("forget_gap", "mia_loss_auc", "forget_accuracy", "retain_accuracy", "test_accuracy", "forget_true_accuracy")
 
 
@@ -217,7 +216,7 @@ def _verdict(verdict: dict[str, Any]) -> str:
     """The verdict on a method in a few letters: its outcome, by how many scores, and how many examples are given away."""
     tested, counts = len(verdict["tested"]), verdict["counts"]
     apart, equal = (len(verdict[n]) for n in ("distinguishable", "indistinguishable"))
-    differs, fails = verdict["says"] == "distinguishable", SAYS.get(verdict["outcome"])
+    differs, fails = verdict["says"] == "distinguishable", KINDS.get(verdict["outcome"])
     by = f"{apart}/{tested}" if differs else f"equal {equal}/{tested}"
     says = f"{fails} {by}" if fails and differs else f"{fails or verdict['outcome']}, {'differs ' if differs else ''}{by}"
     examples = counts["recognised"] + counts["standing_out"]

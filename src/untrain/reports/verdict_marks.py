@@ -29,10 +29,16 @@ SPOKEN = {"outside": "outside the band", "within": "within the margin", "beyond"
 BLIND = "blind: it does not tell the originals either"
 
 
-def detail(row: Row) -> str:
-    """What the tests of all scores say of a method, these called by their headings."""
+def detail(row: Row, name: str = "") -> str:
+    """What the tests of all scores say of a method, by that name or its own without values; scores are called by their headings."""
     verdicts = {name: score["verdict"] for name, score in row["scores"].items() if score["verdict"]}
-    return wording.sentence(row["verdict"], verdicts, formatting.short(row["method"]), named)
+    return wording.sentence(row["verdict"], verdicts, name or formatting.short(row["method"]), named)
+
+
+def sentence(row: Row, label: str) -> str:
+    """The outcome on a method in a sentence, which begins with its label where it began with its name."""
+    name, told = formatting.short(row["method"]), str(row["verdict"]["sentence"])
+    return label + told.removeprefix(name) if told.startswith(f"{name}:") else told
 
 
 def outcome(row: Row) -> tuple[str, str]:

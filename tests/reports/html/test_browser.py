@@ -15,21 +15,6 @@ from untrain.reports.html.page import page
 WIDE = "[document.documentElement.scrollWidth, window.innerWidth]"
 DRAWN = "[...document.querySelectorAll('.chart')].map(c => c.querySelectorAll('.main-svg').length > 0)"
 TEXT_COLOUR = "getComputedStyle(document.querySelector('.chart .xtitle')).fill"
-# The lines of the lead's sentences, as they are broken.
-LINES = """[...document.querySelectorAll('.lead article p')].flatMap(p => {
-  const walk = document.createTreeWalker(p, NodeFilter.SHOW_TEXT), lines = [];
-  for (let node, last = null; (node = walk.nextNode());)
-    for (let i = 0; i < node.length; i++) {
-      const range = document.createRange();
-      range.setStart(node, i); range.setEnd(node, i + 1);
-      const at = range.getBoundingClientRect();
-      if (at.width === 0) continue;
-      if (last === null || at.top > last + 8) lines.push('');
-      last = at.top;
-      lines[lines.length - 1] += node.data[i];
-    }
-  return lines;
-})"""
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +34,12 @@ def masks(located, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def spelled(privacy, tmp_path_factory):
-    """A report that opens with a method of many values."""
-    rows = [
-        r | {"method": "DEL(steps=Steps(lr=0.1, batch=64))"} if r["method"] == "DEL()" else r for r in privacy.document["results"]
-    ]
+    """A report on methods of many values, two of them under one name."""
+    names = ["DEL(steps=Steps(lr=0.1, batch=64))", "DEL(steps=Steps(lr=0.2, batch=64), keep=0.25)", "A_b(path='50%')", "Nothing()"]
+    rows = [r | {"method": name} for r, name in zip(privacy.document["results"], names, strict=True)]
+    unlearned = dict(zip(names, privacy.unlearned.values(), strict=True))
     file = tmp_path_factory.mktemp("spelled") / "report.html"
-    made = dataclasses.replace(privacy, document=privacy.document | {"results": rows, "overlap": []}, unlearned={})
+    made = dataclasses.replace(privacy, document=privacy.document | {"results": rows, "overlap": []}, unlearned=unlearned)
     file.write_text(page([made], "untrain demo"), encoding="utf-8")
     return file
 
@@ -71,13 +56,104 @@ def test_it_opens_without_errors_requests_or_overflow(report, chromium, width, s
 
 
 @pytest.mark.browser
-def test_no_line_of_the_lead_ends_after_an_opening_bracket(spelled, chromium):
+def test_the_first_table_fits_a_laptop_and_breaks_no_label(spelled, chromium):
     chromium.open(spelled, 1280)
-    for width in range(320, 900, 12):
-        chromium.ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
-        lines = chromium.run(LINES)
-        assert any("DEL(steps=" in line for line in lines), lines
-        assert [line for line in lines if line.rstrip().endswith("(")] == []
+    held, given = chromium.run("(s => [s.scrollWidth, s.clientWidth])(document.querySelector('#run1 .scroll'))")
+    assert held <= given
+    tops = "[...document.querySelectorAll('#run1 .named')].map(n => [...n.getClientRects()].map(r => Math.round(r.top)))"
+    assert max(len(set(each)) for each in chromium.run(tops)) == 1
+
+
+TABLE = "document.querySelector('[data-tools=\"run1-scores\"]')"
+LABELS = f"[...{TABLE}.tBodies[0].rows].filter(r => !r.hidden).map(r => r.querySelector('.label').textContent)"
+
+
+@pytest.mark.browser
+def test_a_table_is_sorted_filtered_and_its_columns_hidden(spelled, chromium):
+    chromium.open(spelled, 1280)
+    assert chromium.run(LABELS) == ["DEL (a)", "DEL (b)", "A_b", "Nothing"]
+    sort = f"{TABLE}.tHead.rows[0].lastElementChild.querySelector('button').click()"
+    costs = f"[...{TABLE}.tBodies[0].rows].map(r => parseFloat(r.lastElementChild.textContent))"
+    for order, way in (("ascending", 1), ("descending", -1)):
+        chromium.run(sort)
+        assert chromium.run(f"{TABLE}.tHead.rows[0].lastElementChild.getAttribute('aria-sort')") == order
+        assert chromium.run(costs) == sorted(chromium.run(costs), reverse=way < 0)
+    filtering = "{ const f = document.querySelector('.tools input'); f.value = '0.25'; f.dispatchEvent(new Event('input')); }"
+    chromium.run(filtering)
+    assert chromium.run(LABELS) == ["DEL (b)"]
+    shown = f"[...{TABLE}.rows].map(r => [...r.cells].filter(c => !c.hidden).reduce((n, c) => n + c.colSpan, 0))"
+    before = chromium.run(shown)
+    chromium.run("document.querySelector('.tools input[type=checkbox]').click()")
+    assert chromium.run(shown) == [n - 1 for n in before]
+
+
+@pytest.mark.browser
+def test_a_table_is_copied_in_full_as_markdown_and_as_latex(spelled, chromium):
+    chromium.open(spelled, 1280)
+    copies = []
+    for button in (0, 1):
+        chromium.run("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+        chromium.run(f"document.querySelectorAll('.tools button')[{button}].click()")
+        copies.append(chromium.run("window.copied").splitlines())
+    markdown, latex = copies
+    shown = chromium.run(f"[...{TABLE}.querySelectorAll('tbody tr:not(.group)')].length")
+    assert len(markdown) == shown + 2
+    assert len({re.sub(r"\\\|", "", line).count("|") for line in markdown}) == 1
+    assert markdown[0].startswith("| Method | Verdict | ")
+    assert r"| A\_b | " in markdown[4]
+    assert r"| A\_b(path='50%') |" in markdown[4]
+    assert re.search(r"\| −?\d+\.\d [≠=?] \(−?\d+\.\d to −?\d+\.\d\) \|", markdown[2])
+    body = [line for line in latex if line.endswith(r"\\")]
+    assert len(body) == shown + 1
+    assert len({line.count(" & ") for line in body}) == 1
+    assert r"A\_b(path='50\%')" in body[3]
+    assert not re.search(r"(?<!\\)[%_#]|−|≠", "\n".join(body))
+
+
+@pytest.mark.browser
+def test_two_methods_are_pinned_side_by_side(report, chromium):
+    pytest.importorskip("plotly")
+    chromium.open(report, 1280)
+    drawn = (
+        "[...document.querySelectorAll('.chart[data-figure=\"run1-margins-forget\"]')].map(c => JSON.stringify(c.data.at(-1).y))"
+    )
+    shown = "[...document.querySelectorAll('[data-of=\"run1\"]')].filter(p => !p.hidden).map(p => p.dataset.method)"
+    beside = "{{ const s = document.getElementById('run1-other'); s.value = '{}'; s.dispatchEvent(new Event('change')); }}"
+    chromium.run(beside.format(3))
+    first, second = chromium.run(drawn)
+    assert first != second
+    assert set(chromium.run(shown)) == {"1", "3"}
+    names = "[...document.querySelectorAll('#run1 .who')].filter(w => w.offsetParent).map(w => w.textContent)"
+    assert set(chromium.run(names)) == {"DEL", "Nothing"}
+    chromium.run(beside.format(""))
+    assert chromium.run(drawn) == [first]
+    assert set(chromium.run(shown)) == {"1"}
+    assert chromium.run(names) == []
+    assert chromium.complaints() == []
+
+
+@pytest.mark.browser
+def test_every_attack_can_be_chosen_and_a_chart_is_saved_as_svg(report, chromium):
+    pytest.importorskip("plotly")
+    chromium.open(report, 1280)
+    curve = "document.querySelector('[data-curves=\"run1\"]')"
+    seen = set()
+    for at in range(chromium.run("document.getElementById('run1-curve').options.length")):
+        select = f"s.selectedIndex = {at}; s.dispatchEvent(new Event('change'));"
+        chromium.run(f"{{ const s = document.getElementById('run1-curve'); {select} }}")
+        seen.add(chromium.run(f"JSON.stringify({curve}.data.map(t => t.y))"))
+    assert len(seen) == 6
+    chromium.run("URL.createObjectURL = (blob) => { window.saved = blob; return 'data:,'; }")
+    chromium.run("HTMLAnchorElement.prototype.click = function () { window.called = this.download; }")
+    chromium.run("document.querySelector('[data-figure=\"run1-outcomes\"] + .svg').click()")
+    svg = chromium.run(
+        "(async () => { while (!window.saved) await new Promise(d => setTimeout(d, 20)); return await window.saved.text(); })()"
+    )
+    assert chromium.run("window.called") == "run1-outcomes.svg"
+    assert svg.startswith("<svg")
+    assert "Forget gap, points" in svg
+    assert "var(--" not in svg
+    assert chromium.complaints() == []
 
 
 @pytest.mark.browser
@@ -87,7 +163,7 @@ def test_all_charts_are_drawn_in_the_colours_of_the_scheme(report, chromium):
     for scheme in ("light", "dark"):
         chromium.open(report, 1280, scheme)
         drawn = chromium.run(DRAWN)
-        assert len(drawn) == 26
+        assert len(drawn) == 2 * 8
         assert all(drawn)
         colours.append(chromium.run(TEXT_COLOUR))
     assert colours[0] != colours[1]
@@ -121,7 +197,7 @@ def test_a_link_to_a_score_unfolds_its_entry(report, chromium):
 def test_roc_curves_are_drawn_on_logarithmic_axes(report, chromium):
     pytest.importorskip("plotly")
     chromium.open(report, 1280)
-    kinds = "['xaxis', 'yaxis'].map(a => document.querySelector('[data-figure=\"run1-roc-mia_loss\"]')._fullLayout[a].type)"
+    kinds = "['xaxis', 'yaxis'].map(a => document.querySelector('[data-curves=\"run1\"]')._fullLayout[a].type)"
     assert chromium.run(kinds) == ["log", "log"]
 
 
@@ -160,7 +236,7 @@ def test_the_numbers_are_saved_under_the_name_of_their_file(masks, report, chrom
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [720, 1280])
+@pytest.mark.parametrize("width", [360, 390, 520, 720, 1280])
 def test_no_number_beside_a_point_lies_on_another(tmp_path, chromium, width):
     plotly = pytest.importorskip("untrain.reports.html.plotly")
     rng = np.random.default_rng(0)
@@ -172,14 +248,18 @@ def test_no_number_beside_a_point_lies_on_another(tmp_path, chromium, width):
     chart = pareto_chart(table, {one["name"]: one["name"] for one in table}, set())
     figure = re.sub(r"var\(--[\w-]+\)", "gray", json.dumps(plotly.figure(**dataclasses.asdict(chart))))
     file = tmp_path / "chart.html"
-    script = f"const f = {figure}; Plotly.newPlot('place', f.data, f.layout, {{responsive: true}});"
-    place = '<div id="place" style="max-width: 67rem"></div>'  # as on a page
-    file.write_text(f"<script>{plotly.source()}</script>{place}<script>{script}</script>", encoding="utf-8")
+    narrow = "if (document.getElementById('place').clientWidth < 640) f.layout.annotations = f.narrow;"
+    script = f"const f = {figure}; {narrow} Plotly.newPlot('place', f.data, f.layout, {{responsive: true}});"
+    place = '<div id="place" style="max-width: 67rem; margin: 0 1.5rem"></div>'  # as on a page
+    file.write_text(
+        f"<meta name='viewport' content='width=device-width'><script>{plotly.source()}</script>{place}<script>{script}</script>",
+        encoding="utf-8",
+    )
     chromium.open(file, width)
     boxes = chromium.run(
         "[...document.querySelectorAll('.annotation-text')].map(t => t.getBoundingClientRect())"
         ".map(b => [b.left, b.right, b.top, b.bottom])"
     )
-    assert len(boxes) == len(chart.labels) > 20
+    assert len(boxes) == len(chart.labels if width > 640 else chart.narrow) > (20 if width > 640 else 5)
     meet = [(a, b) for a, b in combinations(boxes, 2) if a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]]
     assert meet == []

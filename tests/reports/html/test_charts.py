@@ -47,23 +47,6 @@ def test_accuracy_by_class_has_whiskers_from_worst_to_best_and_skips_absent_clas
     assert trace.above == (25.0, 25.0)
 
 
-def test_the_envelope_is_the_least_distance_at_that_cost_or_less():
-    above, below = charts.envelope(np.array([50.0, 0.0, 20.0]), np.array([0.5, -3.0, 4.0]), 110.0)
-    assert above.x == (0.0, 20.0, 50.0, 110.0)
-    assert above.y == (3.0, 3.0, 0.5, 0.5)
-    assert below.y == (-3.0, -3.0, -0.5, -0.5)
-
-
-def test_every_scored_method_is_in_the_scatter(privacy):
-    chart = charts.pareto(privacy.document)
-    assert sorted(", ".join(label.text for label in chart.labels).split(", ")) == ["1", "2", "3", "4"]
-    drawn = {place for t in chart.traces if t.look == "marks" for place in zip(t.x, t.y, strict=True)}
-    assert {(label.x, label.y) for label in chart.labels} <= drawn
-    ends = [v + sign * w for t in chart.traces for sign, ws in ((1, t.above), (-1, t.below)) for v, w in zip(t.y, ws, strict=False)]
-    assert chart.y.least < min(ends) <= max(ends) < chart.y.most
-    assert charts.pareto({"results": []}) is None
-
-
 def test_a_run_of_one_model_can_be_drawn(privacy):
     one = privacy.oracle.of_models(slice(1))
     seen = charts.outputs_by_side(one)

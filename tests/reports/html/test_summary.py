@@ -2,7 +2,8 @@
 
 import pytest
 
-from untrain.reports.html.summary import MANY, Outcomes, details, meaning, opening, outcomes
+from untrain.reports.html.summary import details, meaning, measured, outcomes
+from untrain.reports.verdict_marks import sentence
 
 
 def gap(value, low, high, verdict=None):
@@ -15,25 +16,17 @@ def document(told, score, **more):
     return {"results": [row], "sizes": {"forget": 180}, "seeds": 5, "oracles": 10}
 
 
-def test_the_outcome_comes_first_as_the_document_has_it(told):
-    made = document(told, gap(-0.004, -0.016, 0.008))
-    assert opening(made)[0] == made["results"][0]["verdict"]["sentence"] == "DEL: open."
-
-
-def test_every_method_has_its_outcome_the_first_one_alone(told):
-    rows = [told(method="Nothing()", outcome="fails: remembers"), told(outcome="passes"), told(method="GA()") | {"error": "x"}]
+def test_every_method_has_its_outcome_under_its_label(told):
+    rows = [told(method="GA(lr=1)", outcome="fails: remembers"), told(method="GA(lr=2)", outcome="passes"), told() | {"error": "x"}]
     made = outcomes({"results": rows})
-    assert made.first.mark == "passes"
-    assert [(mark.sign, text) for mark, text in made.others] == [("✗", "Nothing: open.")]
-    assert made.counts == ""
-    assert outcomes({"results": rows[2:]}) == Outcomes()
+    assert [(mark.sign, text) for mark, text in made] == [("✗", "GA (a): open."), ("✓", "GA (b): open.")]
+    assert outcomes({"results": rows[2:]}) == []
 
 
-def test_many_methods_are_counted_those_that_pass_first(told):
-    kinds = ["fails: remembers"] * 7 + ["open"] * 2 + ["passes"]
-    made = outcomes({"results": [told(method=f"GA(lr={at})", outcome=kind) for at, kind in enumerate(kinds)]})
-    assert made.counts == "Of 10 methods 1 passes, 7 fail (remember) and 2 are open."
-    assert len(made.others) == MANY + 1
+def test_a_sentence_that_begins_with_no_name_stays_as_it_is(told):
+    row = told()
+    row["verdict"]["sentence"] = "DELETED: open."
+    assert sentence(row, "DEL (a)") == "DELETED: open."
 
 
 def test_details_of_all_methods_begin_with_that_which_opens(told):
@@ -41,13 +34,13 @@ def test_details_of_all_methods_begin_with_that_which_opens(told):
     assert details({"results": rows}) == ["No score of DEL could be tested.", "No score of Nothing could be tested."]
 
 
-def test_the_gap_comes_second_and_without_nothing_the_ceiling_is_its_measure(told):
-    second = opening(document(told, gap(-0.004, -0.016, 0.008)))[1]
-    assert second.startswith(
+def test_without_a_control_the_ceiling_is_the_measure_of_the_gap(told):
+    first = measured(document(told, gap(-0.004, -0.016, 0.008)))[0]
+    assert first.startswith(
         "On the 180 examples to forget, the accuracy of retraining minus that of DEL is −0.4 percentage points "
         "(95\u00a0% interval −1.6 to 0.8) over 5 unlearned models against 10 retrained ones; leaving the model alone gives −1.3."
     )
-    assert second.endswith("which does not show that they are the same.")
+    assert first.endswith("which does not show that they are the same.")
 
 
 @pytest.mark.parametrize(
@@ -60,24 +53,25 @@ def test_the_gap_comes_second_and_without_nothing_the_ceiling_is_its_measure(tol
 )
 def test_where_there_is_a_test_the_gap_is_told_by_it(told, says, words):
     verdict = {"says": says, "margin": 0.02, "why": "", "low": -0.1, "blind": False}
-    second = opening(document(told, gap(-0.004, -0.016, 0.008, verdict)))[1]
-    assert second.endswith(words)
-    assert "interval contains" not in second
+    first = measured(document(told, gap(-0.004, -0.016, 0.008, verdict)))[0]
+    assert first.endswith(words)
+    assert "interval contains" not in first
 
 
 @pytest.mark.parametrize(("repair", "noisy"), [(True, True), (False, True), (False, False)])
 def test_true_labels_are_told_of_only_where_wrong_labels_are_to_be_forgotten(told, repair, noisy):
     true = {"forget_true_accuracy": gap(0.9, 0.8, 1.0) | {"ideal": 0.95}} if noisy else {}
-    sentences = opening(document(told, gap(-0.04, -0.05, -0.03), **true), repair)
-    assert ("on the labels as given" in sentences[1]) == noisy
+    sentences = measured(document(told, gap(-0.04, -0.05, -0.03), **true), repair)
+    assert ("on the labels as given" in sentences[0]) == noisy
     assert ("true labels" in " ".join(sentences)) == repair
 
 
 def test_methods_are_named_without_their_values(told):
     made = document(told, gap(-0.004, -0.016, 0.008))
     made["results"][0]["method"] = "DEL(steps=Steps(lr=0.1, batch=64))"
-    assert "Steps" not in " ".join(opening(made))
-    assert "that of DEL is" in opening(made)[1]
+    (told_,) = measured(made)
+    assert "Steps" not in told_
+    assert "that of DEL is" in told_
 
 
 @pytest.mark.parametrize(
@@ -90,8 +84,8 @@ def test_what_an_interval_means_that_was_not_tested(low, high, words):
 
 def test_a_gap_that_could_not_be_had_says_why(told):
     made = document(told, gap(None, None, None) | {"reason": "there are no forget examples"})
-    assert opening(made)[1:] == ["There is no forget gap of DEL: there are no forget examples."]
+    assert measured(made) == ["There is no forget gap of DEL: there are no forget examples."]
 
 
-def test_without_a_model_there_is_one_sentence():
-    assert opening({"results": []}) == ["No method produced a model that could be scored; the table says why."]
+def test_without_a_model_nothing_is_measured():
+    assert measured({"results": []}) == []

@@ -9,7 +9,7 @@ from typing import Any
 from untrain.evaluation.base import ScoreInfo
 from untrain.reports import formatting, verdict_marks
 from untrain.reports.headings import heading
-from untrain.reports.html.tables import Cell, Column, Document, Glossary, cell, is_gap
+from untrain.reports.html.tables import Cell, Column, Document, Glossary, cell, is_gap, labels_of
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Scored:
     verdict: Cell
     tested: Mapping[str, str]
     evidence: Mapping[str, str]
+    spec: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def every(document: Document, groups: Mapping[str, Glossary]) -> list[Group]:
 
 
 def _scored(document: Document, name: str, about: ScoreInfo) -> tuple[Scored, ...]:
-    lines = []
+    lines, labels = [], labels_of(document)
     for row in document["results"]:
         score = row["scores"].get(name)
         if score is None or score["value"] is None:
@@ -60,11 +61,12 @@ def _scored(document: Document, name: str, about: ScoreInfo) -> tuple[Scored, ..
         plain = replace(cell(score, about), mark="" if verdict else cell(score, about).mark)
         lines.append(
             Scored(
-                formatting.label(row["method"]),
+                labels[row["method"]],
                 plain,
                 verdict_cell,
                 verdict_marks.evidence(verdict, about),
                 _evidence(score, about),
+                formatting.label(row["method"]),
             )
         )
     return tuple(lines)

@@ -66,7 +66,10 @@ class Label:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing: traces, axes, height in pixels, a shaded band of y values, a place on x that is marked by a line, and labels."""
+    """A drawing: traces, axes, height in pixels, a shaded band of y values, a place on x that is marked by a line, and labels.
+
+    Labels are those of a wide window; where there are ``narrow`` ones, a telephone shows these in their place.
+    """
 
     traces: tuple[Trace, ...]
     x: Axis
@@ -75,3 +78,4 @@ class Chart:
     band: tuple[float, float] | None = None
     line: float | None = None
     labels: tuple[Label, ...] = ()
+    narrow: tuple[Label, ...] = ()

@@ -12,10 +12,8 @@ from untrain.evaluation.observation import Observation
 from untrain.reports import formatting
 from untrain.reports.formatting import PERCENT
 from untrain.reports.html.chart_spec import Axis, Chart, Trace
-from untrain.reports.html.label_placement import beside
 
 Array = np.ndarray[Any, Any]
-Document = Mapping[str, Any]
 
 BINS = 36
 NAME = 18  # characters of a class below an axis
@@ -28,7 +26,6 @@ LOOKS = {
     "Unlearned": ("ours", "circle", "circle"),
 }
 BAND = "Single retrained models"
-KINDS = {"whole network": ("whole", "circle"), "part of the network": ("part", "diamond"), "control": ("original", "square")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,78 +45,6 @@ def outputs_by_side(outputs: Observation) -> dict[str, SideOutputs]:
         side: SideOutputs(some.signal("margin"), some.signal("correct") if some.has("correct") else None, np.asarray(some.labels))
         for side, some in sides.items()
     }
-
-
-def pareto(document: Document) -> Chart | None:
-    """Forget gap against cost of all methods, with the envelope of the best."""
-    points = [p for p in (_point(i, r) for i, r in enumerate(document["results"], 1)) if p is not None]
-    if not points:
-        return None
-    costs, gaps = np.array([p.cost for p in points]), np.array([p.gap for p in points])
-    lows, highs = gaps - [p.below for p in points], gaps + [p.above for p in points]
-    band = next(r for r in document["results"] if _point(0, r))["scores"]["forget_gap"]["band"]
-    most = max(100.0, costs.max()) * 1.08
-    front = envelope(costs, gaps, most)
-    low, high = min(lows.min(), min(front[1].y)), max(highs.max(), max(front[0].y))
-    room = max(0.06 * (high - low), 0.5)
-    cost = Axis("Cost, share of retraining", PERCENT, -0.05 * most, most)
-    gap = Axis("Forget gap, points", "", float(low - room), float(high + room), zero=True)
-    groups = [_group(kind, [p for p in points if p.kind == kind]) for kind in KINDS]
-    return Chart(
-        (*front, *(g for g in groups if g is not None)),
-        cost,
-        gap,
-        height=440,
-        band=(100 * band[0], 100 * band[1]) if band else None,
-        line=100 * document["break_even"]["share"],
-        labels=beside(costs.tolist(), gaps.tolist(), [str(p.number) for p in points], cost, gap, 440),
-    )
-
-
-@dataclass(frozen=True)
-class Point:
-    """A method in the scatter: cost and gap in percent, and the whiskers' lengths."""
-
-    number: int
-    kind: str
-    cost: float
-    gap: float
-    below: float
-    above: float
-    hover: str
-
-
-def _point(at: int, row: Mapping[str, Any]) -> Point | None:
-    gap, cost = row["scores"].get("forget_gap"), row["cost"].get("share_of_retraining")
-    if gap is None or gap["value"] is None or cost is None:
-        return None
-    below, above = (0.0 if gap[end] is None else 100 * abs(gap[end] - gap["value"]) for end in ("low", "high"))
-    hover_text = (
-        f"{at} {formatting.label(row['method'])}\ngap {formatting.points(gap)}\ncost {formatting.share(cost)} of retraining"
-    )
-    return Point(at, formatting.kind_of(row), 100 * cost, 100 * gap["value"], below, above, hover_text)
-
-
-def _group(kind: str, points: list[Point]) -> Trace | None:
-    if not points:
-        return None
-    colour, symbol = KINDS[kind]
-    return Trace(
-        kind.capitalize(), tuple(p.cost for p in points), tuple(p.gap for p in points), colour, "marks", symbol,
-        hover=tuple(p.hover for p in points), below=tuple(p.below for p in points), above=tuple(p.above for p in points),
-    )  # fmt: skip
-
-
-def envelope(costs: Array, gaps: Array, most: float) -> tuple[Trace, Trace]:
-    """The Pareto front as the least distance from 0 that any method reaches at that cost, drawn on both sides of 0."""
-    order = np.argsort(costs, kind="stable")
-    best = np.minimum.accumulate(np.abs(gaps)[order])
-    x = (*costs[order].tolist(), most)
-    y = (*best.tolist(), float(best[-1]))
-    return (
-        Trace("Pareto front", x, y, "front", "stairs", "dot"),
-        Trace("", x, tuple(-v for v in y), "front", "stairs", "dot"),
-    )
 
 
 def edges(*models: Mapping[str, SideOutputs]) -> Array:

@@ -1,4 +1,4 @@
-"""Where the numbers of a scatter go, so that they lie neither on points nor on each other."""
+"""Where the names or numbers of a scatter go, so that they lie neither on points nor on each other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from untrain.reports.html.chart_spec import Axis, Label
 Array = np.ndarray[Any, Any]
 
 LETTER, LINE = 7.5, 17.0  # pixels of a letter and of a line of text
-ROW = 6  # numbers in a line of a label
+ROW, LENGTH = 6, 24  # names in a line of a label, and its characters where there are several
 MARKER = 5.0  # half the side of what a point covers, in pixels
 NEAR = 8.0  # pixels between points that look like one
 GAP = 8.0  # pixels between a point and a label beside it
@@ -22,8 +22,10 @@ DIRECTIONS = ((1.0, 0.0), (-1.0, 0.0), (0.7, 0.7), (0.7, -0.7), (-0.7, 0.7), (-0
 ALONG = np.linspace(0.1, 0.9, 9)[:, None]  # places on a line that are on no other label or point
 LINES = (14.0, 240.0)  # least and greatest length of a line to a label, in pixels
 STEP, TRIES = 10.0, 50  # pixels between places for such a label, and how many are tried for a line that crosses nothing
-WIDTHS = tuple(range(570, 1230, 30))  # of a plot, from a window of a tablet to a large screen
-FRAME = 90.0  # pixels of a chart's height that its legend and the axis below take
+# Width of a plot, and the pixels of a chart's height that its legend and the axis below take: from a window of a tablet to a large
+# screen, and on a telephone, where the legend takes more lines or fewer.
+WIDE = tuple((width, 90) for width in range(570, 1260, 30))
+NARROW = tuple((width, frame) for width in range(190, 620, 30) for frame in (85, 110, 140, 170))
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,10 @@ def text_size(text: str) -> tuple[float, float]:
     return LETTER * max(map(len, lines)), LINE * len(lines)
 
 
-def beside(x: Sequence[float], y: Sequence[float], texts: Sequence[str], across: Axis, up: Axis, height: int) -> tuple[Label, ...]:
+def beside(
+    x: Sequence[float], y: Sequence[float], texts: Sequence[str], across: Axis, up: Axis, height: int,
+    sizes: Sequence[tuple[int, int]] = WIDE,
+) -> tuple[Label, ...]:  # fmt: skip
     """Labels of the points of a chart.
 
     Args:
@@ -83,8 +88,9 @@ def beside(x: Sequence[float], y: Sequence[float], texts: Sequence[str], across:
         across: the horizontal axis, with its ends.
         up: the vertical axis, with its ends.
         height: of the chart, in pixels.
+        sizes: widths of the plot in which labels must fit, each with what legend and axis take of the height.
     """
-    rooms = np.array([(width, height - FRAME) for width in WIDTHS])
+    rooms = np.array([(width, height - frame) for width, frame in sizes], dtype=float)
     shares = np.stack([_shares(x, across), _shares(y, up)], axis=1)
     placed = labels(rooms[:, None] * shares, texts, rooms)
     return tuple(Label(p.text, x[p.point], y[p.point], p.right, p.up, p.line) for p in placed)
@@ -105,7 +111,7 @@ def _place(groups: Sequence[Sequence[int]], views: Array, texts: Sequence[str], 
     placed: list[Placed] = []
     for group in groups:
         point, names = views[:, group[0], None], [texts[at] for at in group]
-        text = ",\n".join(", ".join(names[at : at + ROW]) for at in range(0, len(names), ROW))
+        text = ",\n".join(map(", ".join, lines_of(names)))
         half = np.asarray(text_size(text)) / 2
         near = _beside(half)
         free = _free(near, point, half, centres, halves, rooms)
@@ -125,6 +131,20 @@ def _place(groups: Sequence[Sequence[int]], views: Array, texts: Sequence[str], 
         centres = np.concatenate([centres, point + offset], axis=1)
         halves = np.concatenate([halves, half[None]])
     return placed
+
+
+def lines_of(names: Sequence[str]) -> list[list[str]]:
+    """Names as lines of a label.
+
+    >>> lines_of(["1", "2", "3", "4", "5", "6", "7"]), lines_of(["Finetune", "NegGrad (a)", "NegGrad (b)"])
+    ([['1', '2', '3', '4', '5', '6'], ['7']], [['Finetune', 'NegGrad (a)'], ['NegGrad (b)']])
+    """
+    lines: list[list[str]] = [[]]
+    for name in names:
+        if lines[-1] and (len(lines[-1]) == ROW or len(", ".join([*lines[-1], name])) > LENGTH):
+            lines.append([])
+        lines[-1].append(name)
+    return lines
 
 
 def _free(offsets: Array, point: Array, half: Array, centres: Array, halves: Array, rooms: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from untrain.reports import formatting
 from untrain.reports.html.chart_spec import Axis, Chart, Trace
-from untrain.reports.html.label_placement import beside
+from untrain.reports.html.label_placement import NARROW, WIDE, beside
 from untrain.reports.leaderboard import severity, told_apart
 
 Row = Mapping[str, Any]
@@ -85,5 +85,6 @@ def pareto_chart(standings: Sequence[Row], names: Mapping[str, str], controls: s
         )  # fmt: skip
     cost = Axis("Cost, share of retraining", formatting.PERCENT, LEAST * 0.7, most, log=True)
     far = Axis("Severity, margins", "", float(y.min()) / 2, float(y.max()) * 2, log=True)
-    marks = beside(x.tolist(), y.tolist(), [str(at) for at, _ in known], cost, far, HEIGHT)
-    return Chart(tuple(traces), cost, far, HEIGHT, labels=marks)
+    numbers = [str(at) for at, _ in known]
+    wide, narrow = (beside(x.tolist(), y.tolist(), numbers, cost, far, HEIGHT, sizes) for sizes in (WIDE, NARROW))
+    return Chart(tuple(traces), cost, far, HEIGHT, labels=wide, narrow=narrow)

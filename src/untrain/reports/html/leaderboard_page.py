@@ -8,8 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from untrain.reports.html.drawing import Drawn
 from untrain.reports.html.leaderboard_charts import pareto_chart, rank_chart
-from untrain.reports.html.page import NO_PLOTLY, Drawn, embedded, environment, plotly, shipped
+from untrain.reports.html.page import NO_PLOTLY, embedded, environment, plotly, shipped
 from untrain.reports.leaderboard import HEADS, WORDS, cells, footnotes, marks, names_of, settings_of
 
 Row = Mapping[str, Any]
@@ -67,7 +68,7 @@ def leaderboard_page(document: Row) -> str:
         document=document, board=document["board"], sections=sections, command=document["command"],
         version=document["setting"]["untrain"], setting=document["setting"], heads=list(HEADS.values()), words=WORDS,
         missing=NO_PLOTLY if drawn.plotly is None else "", style=shipped("colours.css") + shipped("style.css"),
-        script=shipped("charts.js"), plotly=Markup(drawn.plotly.source()) if drawn.plotly else "",
+        script=shipped("charts.js") + shipped("tables.js"), plotly=Markup(drawn.plotly.source()) if drawn.plotly else "",
         figures=embedded(drawn.figures), results=embedded(document),
     )  # fmt: skip
 

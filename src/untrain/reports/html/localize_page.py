@@ -11,7 +11,8 @@ from markupsafe import Markup
 from untrain.reports import formatting
 from untrain.reports.html import mask_charts
 from untrain.reports.html.chart_spec import Axis, Chart, Trace
-from untrain.reports.html.page import NO_PLOTLY, Drawn, embedded, environment, plotly, shipped
+from untrain.reports.html.drawing import Drawn
+from untrain.reports.html.page import NO_PLOTLY, embedded, environment, plotly, shipped
 
 Row = Mapping[str, Any]
 MOST = 3  # layers that are named of a mask

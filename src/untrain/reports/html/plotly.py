@@ -19,18 +19,19 @@ def source() -> str:
 
 def figure(
     traces: Sequence[Words], x: Words, y: Words, height: int, band: Sequence[float] | None = None, line: float | None = None,
-    labels: Sequence[Words] = (),
+    labels: Sequence[Words] = (), narrow: Sequence[Words] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """A plotly figure as JSON-able data; colours are ``var(--name)``, to be filled in from the page's style sheet.
 
     Args:
-        traces: as the fields of ``report.charts.Trace``.
-        x: the horizontal axis, as the fields of ``report.charts.Axis``.
+        traces: as the fields of ``chart_spec.Trace``.
+        x: the horizontal axis, as the fields of ``chart_spec.Axis``.
         y: the vertical axis.
         height: pixels.
         band: y values between which the ground is shaded.
         line: x value at which a dotted line stands.
         labels: as the fields of ``chart_spec.Label``.
+        narrow: labels for a narrow window, which the page's script puts in the place of the others.
     """
     layout: dict[str, Any] = {
         "height": height, "xaxis": _axis(x), "yaxis": _axis(y), "barmode": "group", "dragmode": False, "hovermode": "closest",
@@ -42,7 +43,8 @@ def figure(
         "shapes": [*([] if band is None else [_shade(band)]), *([] if line is None else [_post(line)])],
     }  # fmt: skip
     # Plain data: plotly's own classes take 70 ms to check one figure; a test checks them instead.
-    return {"data": [drawn for t in traces for drawn in _LOOKS[t["look"]](t)], "layout": layout}
+    drawn = {"data": [drawn for t in traces for drawn in _LOOKS[t["look"]](t)], "layout": layout}
+    return drawn | ({"narrow": [_label(each, x["log"], y["log"]) for each in narrow]} if narrow else {})
 
 
 def _shade(band: Sequence[float]) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from untrain.evaluation.protocols.endpoints import about
@@ -14,12 +14,14 @@ from untrain.evaluation.protocols.power import Power
 from untrain.evaluation.protocols.protocol import ENDPOINTS, protocol_of
 from untrain.evaluation.scoring.design import LEVEL
 from untrain.reports import formatting, verdict_marks
-from untrain.reports.html.tables import Cell, Column, Document
+from untrain.reports.html.tables import Cell, Column, Document, labels_of
+from untrain.reports.tally import KINDS
 
 Row = Mapping[str, Any]
 Judged = Mapping[str, Any]
 
 UNITS = {"fraction": "points", "nats": "%", "standard errors": "s.e."}
+FORGETTING, KEEPING = ("attack", "distance", "forget", "example"), ("test", "retain")  # what endpoints ask
 _MARKS = {"within": "within", "outside": "beyond", "open": "open"}
 _SEEN = 2.0  # margins that a strip reaches to either side
 _ALIKE = 1e-9  # retrained models do not spread that differ by less than this part of the margin
@@ -48,21 +50,28 @@ class Strip:
 
 
 @dataclass(frozen=True)
-class Line:
-    """A method: number in the tables, name, outcome, and for each endpoint its cell and its strip."""
+class ProtocolLine:
+    """A method: number in the tables, label, outcome, for each endpoint its cell and its strip; and the method in full."""
 
     number: int
     name: str
     outcome: Cell
     cells: tuple[tuple[Cell, Strip | None], ...]
+    spec: str
 
 
 @dataclass(frozen=True)
 class EachModel:
-    """Every unlearned model of a method: columns, and by number its cells in spreads."""
+    """Every unlearned model of a method: columns, a strip for each, and by number its cells in spreads."""
 
     columns: tuple[Column, ...]
+    strips: tuple[Strip, ...]
     lines: tuple[tuple[int, tuple[Cell, ...]], ...]
+
+    @property
+    def shown(self) -> list[tuple[Column, Strip]]:
+        """The columns, each with its strip."""
+        return list(zip(self.columns, self.strips, strict=True))
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ class AgainstProtocol:
     name: str
     margins: str
     columns: tuple[Column, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[ProtocolLine, ...]
     references: tuple[tuple[str, tuple[Cell, ...]], ...]
     power: str
     confidence: float
@@ -95,27 +104,37 @@ def against_protocol(document: Document) -> AgainstProtocol | None:
     rows = [(at, row) for at, row in enumerate(document["results"], 1) if not row["error"]]
     if not rows:
         return None
-    first = rows[0][1]["verdict"]
+    first, labels = rows[0][1]["verdict"], labels_of(document)
     protocol, units = protocol_of(first["protocol"]), _units([row for _, row in rows])
     models = first["power"]["models"] if first["power"] else document["seeds"]
     level = protocol.level * (first["level"] or LEVEL) / LEVEL
     return AgainstProtocol(
         first["protocol"], margins_in_words(protocol, models, units) if units else "", _columns(units),
-        tuple(_line(at, row, units) for at, row in rows), _references(rows[0][1], units),
-        chances(Power(**first["power"])) if first["power"] else "", 100 * (1 - 2 * level), tuple(_notes(row for _, row in rows)),
+        tuple(_line(at, row, labels[row["method"]], units) for at, row in rows), _references(rows[0][1], units),
+        chances(Power(**first["power"])) if first["power"] else "", 100 * (1 - 2 * level),
+        tuple(_notes([row for _, row in rows], labels)),
     )  # fmt: skip
 
 
-def each_model(row: Row) -> EachModel | None:
-    """Every model of a method by itself; None where no endpoint's retrained models spread."""
-    shown = [j for j in row["verdict"]["endpoints"] if _spreads(j)]
+def only(against: AgainstProtocol, names: Sequence[str]) -> AgainstProtocol:
+    """The same of some endpoints alone."""
+    at = [place for place, column in enumerate(against.columns) if column.name in names]
+    lines = tuple(replace(line, cells=tuple(line.cells[place] for place in at)) for line in against.lines)
+    references = tuple((name, tuple(cells[place] for place in at)) for name, cells in against.references)
+    return replace(against, columns=tuple(against.columns[place] for place in at), lines=lines, references=references)
+
+
+def each_model(row: Row, names: Sequence[str] = ENDPOINTS) -> EachModel | None:
+    """Every model of a method by itself, on some endpoints; None where retrained models do not spread on any of them."""
+    strips = {j["name"]: strip for j in row["verdict"]["endpoints"] if j["name"] in names and (strip := _strip(j))}
+    shown = [j for j in row["verdict"]["endpoints"] if j["name"] in strips]
     if not shown:
         return None
     columns = tuple(Column(j["name"], _called(j), about(j["name"], j["unit"]).means) for j in shown)
     lines = tuple(
         (at + 1, tuple(_single(j, j["each"][at]) for j in shown)) for at in range(len(shown[0]["each"]))
     )  # fmt: skip
-    return EachModel(columns, lines)
+    return EachModel(columns, tuple(strips.values()), lines)
 
 
 def _units(rows: Sequence[Row]) -> dict[str, str]:
@@ -139,15 +158,15 @@ def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _line(at: int, row: Row, units: Mapping[str, str]) -> Line:
+def _line(at: int, row: Row, label: str, units: Mapping[str, str]) -> ProtocolLine:
     verdict = row["verdict"]
-    says, kind = verdict_marks.outcome(row)
+    says, _ = verdict_marks.outcome(row)
     by_name = {j["name"]: j for j in verdict["endpoints"]}
     cells = tuple(
         (_cell(by_name[n]), _strip(by_name[n])) if n in by_name else (Cell("–", note=verdict["lacks"].get(n, "")), None)
         for n in units
     )
-    return Line(at, formatting.label(row["method"]), Cell(says, kind, says), cells)
+    return ProtocolLine(at, label, Cell(says, KINDS.get(verdict["outcome"], ""), says), cells, formatting.label(row["method"]))
 
 
 def _cell(judged: Judged) -> Cell:
@@ -226,10 +245,10 @@ def _single(judged: Judged, value: float) -> Cell:
     return Cell(formatting.digits(value), mark="beyond" if beyond else "")
 
 
-def _notes(rows: Iterable[Row]) -> list[tuple[str, str]]:
+def _notes(rows: Sequence[Row], labels: Mapping[str, str]) -> list[tuple[str, str]]:
     """Notes on the outcomes: the methods that one is about, and the note."""
     by_note: dict[str, list[str]] = {}
     for row in rows:
         for note in row["verdict"]["notes"]:
-            by_note.setdefault(note, []).append(formatting.label(row["method"]))
+            by_note.setdefault(note, []).append(labels[row["method"]])
     return [(", ".join(methods), f"{note[:1].upper()}{note[1:]}") for note, methods in by_note.items()]

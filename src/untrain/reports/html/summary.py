@@ -1,81 +1,28 @@
-"""The sentences that a report opens with."""
+"""What stands behind the first sentence: the outcome on each method, and the forget gap of one."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from untrain.evaluation.protocols.outcome import DAMAGED, HIDES, OPEN, PASSES, REMEMBERS
-from untrain.evaluation.protocols.outcome_wording import listed
 from untrain.reports import formatting, verdict_marks
-from untrain.reports.html.tables import Cell
+from untrain.reports.html.tables import Cell, labels_of
 
 Row = Mapping[str, Any]
-MANY = 8  # methods beside the first, beyond which their outcomes are counted and folded away
-_VERBS = {  # of one method, and of several
-    PASSES: ("passes", "pass"),
-    REMEMBERS: ("fails (remembers)", "fail (remember)"),
-    HIDES: ("fails (hides the forget set)", "fail (hide the forget set)"),
-    DAMAGED: ("fails (over-forgets or broke something)", "fail (over-forget or broke something)"),
-    OPEN: ("is open", "are open"),
-}
 
 
-def opening(document: Mapping[str, Any], repair: bool = False) -> list[str]:
-    """The sentences that a report opens with: the outcome, then the forget gap and what the test says of it.
-
-    Methods are named without their values: a spelling would be broken wherever a line ends.
-
-    Args:
-        document: a run's scores.
-        repair: whether wrong labels are to be forgotten.
-    """
-    row = formatting.lead(document["results"])
-    if row is None:
-        return ["No method produced a model that could be scored; the table says why."]
-    sentences = [row["verdict"]["sentence"], *gap(document, row)]
-    return (
-        [*sentences, corrected(row, formatting.short(row["method"]))]
-        if repair and "forget_true_accuracy" in row["scores"]
-        else sentences
-    )
-
-
-@dataclass(frozen=True)
-class Outcomes:
-    """The outcome on each method: that which opens, the others, and how many there are of each where these are many.
-
-    Args:
-        first: mark of the outcome that opens; None where no method was judged.
-        others: mark and sentence of each other method, in the order of the tables.
-        counts: in a sentence; empty where the others are few.
-    """
-
-    first: Cell | None = None
-    others: tuple[tuple[Cell, str], ...] = ()
-    counts: str = ""
-
-
-def outcomes(document: Mapping[str, Any]) -> Outcomes:
-    """The outcomes on all methods of a run, each in the same words whatever it is."""
+def outcomes(document: Mapping[str, Any]) -> list[tuple[Cell, str]]:
+    """Mark and sentence of each method that was judged, in the order of the tables."""
+    labels = labels_of(document)
     judged = [row for row in document["results"] if not row["error"]]
-    first = formatting.lead(document["results"])
-    if first is None:
-        return Outcomes()
-    others = tuple((_marked(row), row["verdict"]["sentence"]) for row in judged if row is not first)
-    tally = Counter(row["verdict"]["outcome"] for row in judged)
-    parts = [f"{tally[says]} {words[tally[says] > 1]}" for says, words in _VERBS.items() if tally[says]]
-    counts = f"Of {len(judged)} methods {listed(parts)}." if len(others) > MANY else ""
-    return Outcomes(_marked(first), others, counts)
+    return [(_marked(row), verdict_marks.sentence(row, labels[row["method"]])) for row in judged]
 
 
 def details(document: Mapping[str, Any]) -> list[str]:
-    """What the tests of all scores say of each method; of that which a report opens with, first."""
-    first = formatting.lead(document["results"])
+    """What the tests of all scores say of each method; of that which is looked at, first."""
+    first, labels = formatting.lead(document["results"]), labels_of(document)
     rows = [row for row in document["results"] if not row["error"]]
-    return [verdict_marks.detail(row) for row in sorted(rows, key=lambda row: row is not first)]
+    return [verdict_marks.detail(row, labels[row["method"]]) for row in sorted(rows, key=lambda row: row is not first)]
 
 
 def _marked(row: Row) -> Cell:
@@ -83,9 +30,24 @@ def _marked(row: Row) -> Cell:
     return Cell(says, mark=says)
 
 
-def gap(document: Mapping[str, Any], row: Row) -> list[str]:
+def measured(document: Mapping[str, Any], repair: bool = False) -> list[str]:
+    """The forget gap of the method that is looked at, and what the test says of it; of a repair, accuracy on the true labels.
+
+    Args:
+        document: a run's scores.
+        repair: whether wrong labels are to be forgotten.
+    """
+    row = formatting.lead(document["results"])
+    if row is None:
+        return []
+    name = labels_of(document)[row["method"]]
+    true = [corrected(row, name)] if repair and "forget_true_accuracy" in row["scores"] else []
+    return [*gap(document, row, name), *true]
+
+
+def gap(document: Mapping[str, Any], row: Row, name: str) -> list[str]:
     """The forget gap of a method with its interval, and what the test or the interval says; nothing where nobody asked."""
-    score, name = row["scores"].get("forget_gap"), formatting.short(row["method"])
+    score = row["scores"].get("forget_gap")
     if score is None:
         return []
     if score["value"] is None:

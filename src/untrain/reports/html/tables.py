@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from untrain.core.metering import Cost
 from untrain.evaluation.base import ScoreInfo
 from untrain.reports import formatting, verdict_marks
 from untrain.reports.headings import CONTROLS, FEWEST, GIVEN, PRIVACY, REPAIR, WRONG, heading
+from untrain.reports.tally import KINDS
 from untrain.training.guard import Guard
 
 Document = Mapping[str, Any]
@@ -39,13 +40,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class MethodRow:
-    """A row of a table: number in the chart, name, what it is, cells; or the error in their place."""
+    """A row of a table: number in the chart, label, what it is, cells, or the error in their place; and the method in full."""
 
     number: int | None
     name: str
     kind: str
     cells: tuple[Cell, ...] = ()
     error: str = ""
+    spec: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,17 @@ class Table:
 
 VERDICT = Column("verdict", "Verdict", "what the protocol, and the test of all scores together, say of the method", "tested")
 COST = Column("cost", "Cost, share of retraining", "floating-point operations")
+
+
+def labels_of(document: Document) -> dict[str, str]:
+    """Short label of each method of a run."""
+    return formatting.lettered([row["method"] for row in document["results"]])
+
+
+def specs(document: Document) -> list[tuple[int, str, str]]:
+    """Number, label and spelling in full of each method."""
+    labels = labels_of(document)
+    return [(at, labels[row["method"]], formatting.label(row["method"])) for at, row in enumerate(document["results"], 1)]
 
 
 def is_gap(about: ScoreInfo) -> bool:
@@ -100,7 +113,10 @@ def comparison(document: Document, glossary: Glossary, repair: bool) -> Table:
         *([COST] if costly else []),
     )
     dearer = document["break_even"]["methods"]
-    lines = [(row["method"] in dearer, _method(i, row, names, glossary, costly)) for i, row in enumerate(rows, 1)]
+    labels = labels_of(document)
+    lines = [
+        (row["method"] in dearer, _method(i, row, labels[row["method"]], names, glossary, costly)) for i, row in enumerate(rows, 1)
+    ]
     cheaper, above = (tuple(line for dear, line in lines if dear is side) for side in (False, True))
     return Table(columns, cheaper, _references(document, names, glossary, costly), above)
 
@@ -121,16 +137,18 @@ def _shown(rows: Sequence[Mapping[str, Any]], wanted: Sequence[str], glossary: G
     return names + more[: max(0, FEWEST - len(names))]
 
 
-def _method(at: int, row: Mapping[str, Any], names: list[str], glossary: Glossary, costly: bool) -> MethodRow:
+def _method(at: int, row: Mapping[str, Any], label: str, names: list[str], glossary: Glossary, costly: bool) -> MethodRow:
     kind = CONTROLS.get(row["method"], ", ".join(filter(None, [formatting.kind_of(row), formatting.limits(row)])))
+    spec = formatting.label(row["method"])
     if row["error"]:
-        return MethodRow(at, formatting.label(row["method"]), "failed", error=row["error"])
+        return MethodRow(at, label, "did not run", error=row["error"], spec=spec)
     cells = [cell(row["scores"].get(n), glossary[n]) for n in names]
     says, much = verdict_marks.short(row)
+    verdict = Cell(says, KINDS.get(row["verdict"]["outcome"], ""), says, much)
     spent, seconds = (formatting.share(row["cost"].get(f"share_of_{what}")) for what in ("retraining", "seconds"))
     spent = formatting.operations(spent, row["cost"], "share_of_retraining")
     cost = [Cell(spent, f"time {seconds}")] if costly else []
-    return MethodRow(at, formatting.label(row["method"]), kind, (Cell(says, much, says), *cells, *cost))
+    return MethodRow(at, label, kind, (verdict, *cells, *cost), spec=spec)
 
 
 def cell(score: Mapping[str, Any] | None, about: ScoreInfo) -> Cell:
@@ -174,13 +192,14 @@ def missing(document: Document) -> list[tuple[str, list[str]]]:
 def notes(document: Document, glossary: Glossary) -> list[tuple[str, list[str], list[str]]]:
     """Remarks on scores: remark, scores, methods that it is made on. A verdict takes the place of what the band says."""
     by_note: dict[str, tuple[list[str], list[str]]] = {}
+    labels = labels_of(document)
     for row in document["results"]:
         for name, score in row["scores"].items():
             if not score["note"] or (score["verdict"] and score["note"] == glossary[name].below):
                 continue
             scores, methods = by_note.setdefault(score["note"], ([], []))
             scores.extend([name] if name not in scores else [])
-            label = formatting.label(row["method"])
+            label = labels[row["method"]]
             methods.extend([label] if label not in methods else [])
     return [(note, scores, methods) for note, (scores, methods) in by_note.items()]
 
@@ -188,9 +207,10 @@ def notes(document: Document, glossary: Glossary) -> list[tuple[str, list[str], 
 def happened(document: Document) -> list[tuple[str, str]]:
     """Notes of the methods' runs: methods, note."""
     by_note: dict[str, list[str]] = {}
+    labels = labels_of(document)
     for row in document["results"]:
         for note in row["notes"]:
-            by_note.setdefault(note, []).append(formatting.label(row["method"]))
+            by_note.setdefault(note, []).append(labels[row["method"]])
     return [(", ".join(methods), note) for note, methods in by_note.items()]
 
 
@@ -202,8 +222,7 @@ def costs(document: Document) -> Table:
     )  # fmt: skip
     words = documented(Cost)
     columns = tuple(Column(n, h, words[n]) for n, h in heads)
-    rows = [(i, r) for i, r in enumerate(document["results"], 1) if not r["error"]]
-    lines = tuple(MethodRow(i, formatting.label(r["method"]), "", _spent(r["cost"])) for i, r in rows)
+    lines = tuple(_named(document, lambda row: _spent(row["cost"])))
     return Table(columns, lines, (MethodRow(None, "Retrained models", "", _spent(document["oracle_cost"])),))
 
 
@@ -226,11 +245,17 @@ def guard(document: Document) -> Table:
     )  # fmt: skip
     words = documented(Guard)
     columns = tuple(Column(n, h, words[n]) for n, h in heads)
-    rows = [(i, r) for i, r in enumerate(document["results"], 1) if not r["error"]]
-    return Table(columns, tuple(_guarding(i, r) for i, r in rows))
+    return Table(columns, tuple(_named(document, _guarding)))
 
 
-def _guarding(at: int, row: Mapping[str, Any]) -> MethodRow:
+def _named(document: Document, cells: Callable[[Mapping[str, Any]], tuple[Cell, ...]]) -> Iterator[MethodRow]:
+    """Yield a row of a table for each method that ran."""
+    for (at, label, spec), row in zip(specs(document), document["results"], strict=True):
+        if not row["error"]:
+            yield MethodRow(at, label, "", cells(row), spec=spec)
+
+
+def _guarding(row: Mapping[str, Any]) -> tuple[Cell, ...]:
     guarded = row["guard"]
     shown = [
         formatting.share(guarded.get("may_move")),
@@ -238,4 +263,4 @@ def _guarding(at: int, row: Mapping[str, Any]) -> MethodRow:
         formatting.significant(guarded.get("moved_norm")),
     ]
     shown += [formatting.significant(guarded.get("outside_mask_max")), formatting.significant(guarded.get("buffer_drift"))]
-    return MethodRow(at, formatting.label(row["method"]), "", tuple(map(Cell, shown)))
+    return tuple(map(Cell, shown))

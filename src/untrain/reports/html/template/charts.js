@@ -3,6 +3,8 @@
   const parse = (id) => JSON.parse(document.getElementById(id).textContent);
   const figures = parse("figures");
   const style = getComputedStyle(document.documentElement);
+  const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
+  const NARROW = 640; // pixels of a chart, below which labels are those for a telephone
 
   // Plotly knows no CSS variables: fill them in from the scheme in force.
   const filled = (value) => {
@@ -12,28 +14,100 @@
     return value;
   };
 
-  const chosen = (run) => document.getElementById(`${run}-method`).value;
+  const chosen = (run, who) => document.getElementById(`${run}-${who}`);
+  const named = (place) => {
+    const run = place.dataset.by;
+    return run ? `${place.dataset.figure}-${chosen(run, place.dataset.who || "method").value}` : place.dataset.figure;
+  };
 
   const draw = (place) => {
-    const run = place.dataset.by;
-    const figure = figures[run ? `${place.dataset.figure}-${chosen(run)}` : place.dataset.figure];
+    const figure = figures[named(place)];
     const none = !figure || typeof Plotly === "undefined";
     (place.closest("figure") || place).hidden = none;
     if (none) return;
-    const { data, layout } = filled(figure);
+    const { data, layout, narrow } = filled(figure);
+    const small = place.clientWidth < NARROW;
+    place.dataset.small = small;
+    if (narrow && small) layout.annotations = narrow;
     Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
+    saver(place);
   };
 
-  const charts = (selector) => document.querySelectorAll(selector).forEach(draw);
-  const choose = (select) => {
-    const run = select.dataset.run;
+  const charts = (selector) => all(selector).forEach(draw);
+
+  const give = (name, content, type) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([content], { type }));
+    link.download = name;
+    link.click();
+  };
+
+  // A button below each chart that saves it on the ground that it is seen on.
+  const saver = (place) => {
+    if (place.nextElementSibling && place.nextElementSibling.matches(".svg")) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "svg";
+    button.textContent = "Save as SVG";
+    button.addEventListener("click", async () => {
+      const layout = { ...place.layout, paper_bgcolor: filled("var(--card)") };
+      const size = { format: "svg", width: place.clientWidth, height: place.layout.height };
+      const url = await Plotly.toImage({ data: place.data, layout }, size);
+      give(`${named(place)}.svg`, decodeURIComponent(url.slice(url.indexOf(",") + 1)), "image/svg+xml");
+    });
+    place.after(button);
+  };
+
+  // Charts of a second method stand below those of the first; its tables and examples stand beside.
+  const pin = (run, other) => {
+    all(`.pair.second[data-charts="${run}"]`).forEach((twin) => twin.remove());
+    if (other) {
+      all(`.pair[data-charts="${run}"]`).forEach((pair) => {
+        const twin = pair.cloneNode(true);
+        twin.classList.add("second");
+        all(".svg", twin).forEach((button) => button.remove());
+        all(".chart", twin).forEach((place) => {
+          const empty = place.cloneNode(false);
+          empty.classList.remove("js-plotly-plot");
+          empty.dataset.who = "other";
+          place.replaceWith(empty);
+        });
+        pair.after(twin);
+      });
+    }
+  };
+
+  const choose = (run) => {
+    const [first, second] = ["method", "other"].map((who) => chosen(run, who));
+    const other = second && second.value !== first.value ? second.value : "";
+    const text = (select) => select.selectedOptions[0].textContent;
+    pin(run, other);
+    all(`.pair[data-charts="${run}"]`).forEach((pair) => {
+      const who = pair.querySelector(".who");
+      who.hidden = !other;
+      who.textContent = text(pair.classList.contains("second") ? second : first);
+    });
+    all(`[data-of="${run}"]`).forEach((part) => {
+      part.hidden = part.dataset.method !== first.value && part.dataset.method !== other;
+      part.style.order = part.dataset.method === first.value ? 0 : 1;
+      part.querySelector(".who").hidden = !other;
+      part.parentElement.classList.toggle("two", Boolean(other));
+    });
     charts(`.chart[data-by="${run}"]`);
-    document.querySelectorAll(`[data-of="${run}"]`).forEach((part) => { part.hidden = part.dataset.method !== select.value; });
   };
 
+  all(".scripted").forEach((part) => { part.hidden = false; });
   charts(".chart");
-  document.querySelectorAll("select[data-run]").forEach((select) => select.addEventListener("change", () => choose(select)));
+  all("select[data-run]").forEach((select) => select.addEventListener("change", () => choose(select.dataset.run)));
+  all("select[data-curve]").forEach((select) => select.addEventListener("change", () => {
+    const run = select.dataset.curve;
+    all(`[data-title="${run}"]`).forEach((title) => { title.textContent = select.selectedOptions[0].textContent; });
+    all(`[data-curves="${run}"]`).forEach((place) => { place.dataset.figure = select.value; draw(place); });
+  }));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts(".chart"));
+  addEventListener("resize", () => all(".chart[data-small]").forEach((place) => {
+    if (String(place.clientWidth < NARROW) !== place.dataset.small && place.clientWidth) draw(place);
+  }));
 
   // A link into what is folded away unfolds it.
   const unfold = () => {
@@ -48,10 +122,5 @@
 
   const save = document.getElementById("save");
   save.hidden = false;
-  save.addEventListener("click", () => {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([document.getElementById("results").textContent], { type: "application/json" }));
-    link.download = save.dataset.name;
-    link.click();
-  });
+  save.addEventListener("click", () => give(save.dataset.name, document.getElementById("results").textContent, "application/json"));
 })();

@@ -1,0 +1,133 @@
+"""A reply to each question of the report, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from untrain.evaluation.protocols.outcome import DAMAGED, HIDES, PASSES, REMEMBERS
+from untrain.evaluation.protocols.outcome_wording import listed
+from untrain.reports import formatting, verdict_marks
+from untrain.reports.html.protocol_table import FORGETTING, KEEPING
+from untrain.reports.html.tables import labels_of
+from untrain.reports.tally import NAMED, contenders
+
+Document = Mapping[str, Any]
+Row = Mapping[str, Any]
+
+
+def replies(document: Document) -> dict[str, str]:
+    """Question -> reply: 'forget', 'break', 'examples', 'cost', 'trust' and 'engineering'."""
+    rows = [row for row in contenders(document["results"]) if not row["error"]]
+    labels = labels_of(document)
+    asked: dict[str, Callable[[Sequence[Row], Mapping[str, str]], str]] = {
+        "forget": forgot, "break": broke, "examples": gave_away, "cost": cost,
+    }  # fmt: skip
+    told = {question: reply(rows, labels) if rows else "No method produced a model." for question, reply in asked.items()}
+    return told | {"trust": trust(document), "engineering": engineering(document)}
+
+
+def forgot(rows: Sequence[Row], labels: Mapping[str, str]) -> str:
+    """Which methods are shown to have forgotten, and which remember."""
+    return _sorted(rows, labels, _forgetting, [
+        ("forgot", ("is shown to have forgotten as retraining does", "are shown to have forgotten as retraining does")),
+        ("remembers", ("remembers", "remember")),
+        ("hides", ("hides what it was to forget", "hide what they were to forget")),
+        ("over-forgets", ("over-forgets", "over-forget")),
+        ("open", ("is not shown to have forgotten", "are not shown to have forgotten")),
+    ])  # fmt: skip
+
+
+def broke(rows: Sequence[Row], labels: Mapping[str, str]) -> str:
+    """Which methods lose accuracy elsewhere."""
+    return _sorted(rows, labels, _keeping, [
+        ("broke", ("does worse elsewhere than retraining", "do worse elsewhere than retraining")),
+        ("kept", ("is shown to do as well elsewhere", "are shown to do as well elsewhere")),
+        ("open", ("is not shown to do as well elsewhere", "are not shown to do as well elsewhere")),
+    ])  # fmt: skip
+
+
+def _forgetting(row: Row) -> str:
+    judged = [j for j in row["verdict"]["endpoints"] if j["name"] in FORGETTING]
+    outside = {j["harm"] for j in judged if j["says"] == "outside"}
+    if row["verdict"]["outcome"] == REMEMBERS or "remembers" in outside:
+        return "remembers"
+    if row["verdict"]["outcome"] == HIDES:
+        return "hides"
+    if "over-forgets" in outside or (row["verdict"]["outcome"] == DAMAGED and row["verdict"]["counts"]["standing_out"]):
+        return "over-forgets"
+    # An endpoint that could not be had leaves it open.
+    whole = judged and not set(row["verdict"]["lacks"]) & set(FORGETTING)
+    return "forgot" if row["verdict"]["outcome"] == PASSES or (whole and all(j["says"] == "within" for j in judged)) else "open"
+
+
+def _keeping(row: Row) -> str:
+    says = [j["says"] for j in row["verdict"]["endpoints"] if j["name"] in KEEPING]
+    return "broke" if "outside" in says else "kept" if says and set(says) == {"within"} else "open"
+
+
+def gave_away(rows: Sequence[Row], labels: Mapping[str, str]) -> str:
+    """Of how many methods single examples can be recognised or stand out."""
+    if all(row["verdict"]["chance"] is None for row in rows):
+        return "Single examples were not tested: it takes at least 3 retrained models, not all alike, and a forget set."
+    counts = {labels[row["method"]]: sum(row["verdict"]["counts"][n] for n in ("recognised", "standing_out")) for row in rows}
+    given = [f"{name} ({count:,})" for name, count in sorted(counts.items(), key=lambda item: -item[1]) if count]
+    if not given:
+        return f"None was found after {'the one method' if len(rows) == 1 else f'any of {len(rows)} methods'}."
+    rest = len(rows) - len(given)
+    also = f"; none after {rest} {'other' if rest == 1 else 'others'}" if rest else ""
+    shown = [*given[:NAMED], *([f"{len(given) - NAMED} more"] if len(given) > NAMED else [])]
+    return f"Single examples give themselves away after {listed(shown)}{also}."
+
+
+def cost(rows: Sequence[Row], labels: Mapping[str, str]) -> str:
+    """The cheapest method that passes, or the range of all."""
+    known = [(row["cost"]["share_of_retraining"], row) for row in rows if row["cost"].get("share_of_retraining") is not None]
+    if not known:
+        return "The cost is not known: the models were made elsewhere, or operations were not counted."
+    least, most = (formatting.share(end(share for share, _ in known)) for end in (min, max))
+    reach = f"{least} of what retraining takes" if len(known) == 1 else f"from {least} to {most} of what retraining takes"
+    passing = [each for each in known if each[1]["verdict"]["outcome"] == PASSES]
+    if not passing or len(known) == 1:
+        return f"{'The method takes' if len(known) == 1 else f'The {len(known)} methods take'} {reach}."
+    share, best = min(passing, key=lambda each: each[0])
+    return f"The cheapest that passes, {labels[best['method']]}, takes {formatting.share(share)} of what retraining takes."
+
+
+def trust(document: Document) -> str:
+    """How often a perfect method would pass with so many models, or that the test tells nothing."""
+    first = formatting.lead(document["results"])
+    models = f"{formatting.counted(document['seeds'], 'unlearned model')} and {document['oracles']} retrained ones"
+    if first is None:
+        return "No method was tested."
+    if verdict_marks.powerless(first):
+        return f"Hardly: with {models}, the test does not tell even untouched models from retrained ones."
+    power = first["verdict"]["power"]
+    if not power:
+        return f"With {models}, how often a perfect method would pass is not known."
+    enough = ", so open outcomes say little" if power["passes"] < 0.5 else ""
+    return f"With {models}, a perfect method would pass {100 * power['passes']:.0f} times in 100{enough}."
+
+
+def engineering(document: Document) -> str:
+    """How much there is for those who look after the code."""
+    notes = len({note for row in document["results"] for note in row["notes"]})
+    lost = sum(bool(row["error"]) for row in document["results"])
+    missing = {n for row in document["results"] for n, score in row["scores"].items() if score["value"] is None}
+    parts = [f"{formatting.counted(notes, 'note')} on the runs", f"{formatting.counted(len(missing), 'score')} without a value"]
+    parts += [f"{formatting.counted(lost, 'method')} that did not run"] if lost else []
+    return f"For those who look after the code: {listed(parts)}."
+
+
+def _sorted(
+    rows: Sequence[Row], labels: Mapping[str, str], kind: Callable[[Row], str], verbs: Iterable[tuple[str, tuple[str, str]]]
+) -> str:
+    """Methods by kind, named where they are few."""
+    parts = []
+    for wanted, (one, several) in verbs:
+        names = [labels[row["method"]] for row in rows if kind(row) == wanted]
+        if names:
+            shown = listed(names) if len(names) <= NAMED else "all" if len(names) == len(rows) else f"{len(names)}"
+            parts.append(f"{shown} {one if len(names) == 1 else several}")
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}." if text[:3] == "all" else f"{text}."

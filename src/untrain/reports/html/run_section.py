@@ -1,0 +1,130 @@
+"""All that the page shows of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from untrain.evaluation.observation import Observation
+from untrain.reports import formatting, verdict_marks
+from untrain.reports.html import charts as figures
+from untrain.reports.html import example_tiles, mask_charts, roc_charts, tables
+from untrain.reports.html.all_scores import every
+from untrain.reports.html.answers import said
+from untrain.reports.html.drawing import Drawn
+from untrain.reports.html.group_table import payers
+from untrain.reports.html.outcome_chart import outcome_chart
+from untrain.reports.html.protocol_table import FORGETTING, KEEPING, against_protocol, each_model, only
+from untrain.reports.html.replies import replies
+from untrain.reports.html.request_words import about, is_repair, title
+from untrain.reports.html.summary import details, measured, outcomes
+from untrain.reports.material import Material
+from untrain.reports.tally import tally
+
+
+def section(key: str, material: Material, groups: Mapping[str, tables.Glossary], drawn: Drawn) -> dict[str, Any]:
+    """All that the page shows of one run, whose scores come from evaluators in ``groups``; its charts go to ``drawn``."""
+    document = material.document
+    first, picture, against = formatting.lead(document["results"]), outcome_chart(document), against_protocol(document)
+    drawn.add(f"{key}-outcomes", picture.chart if picture else None)
+    looked_at = methods(key, material, drawn)
+    return {
+        "key": key, "title": title(material), "document": document, "tally": tally(document), "replies": replies(document),
+        "powerless": verdict_marks.powerless(first) if first else "", "about": about(material),
+        "picture": picture.captions if picture else (), "specs": tables.specs(document),
+        "outcomes": outcomes(document), "measured": measured(document, is_repair(material)), "details": details(document),
+        "against": against, "forgetting": only(against, FORGETTING) if against else None,
+        "keeping": only(against, KEEPING) if against else None,
+        "methods": looked_at, "curves": {name: words for method in looked_at for name, words in method["curves"].items()},
+        "chosen": len(material.unlearned) > 1, "first": first["method"] if first else "",
+        "whole": is_whole(material) and material.oracle.has("classes"), "classed": material.oracle.has("classes"),
+        "margin": material.oracle.task.about_margin, "unseen": example_tiles.unseen(material),
+        "budget": document["setting"].get("budget"), "known": tables.known(document),
+        **tabled(material, groups), **masked(key, document, drawn),
+    }  # fmt: skip
+
+
+def tabled(material: Material, groups: Mapping[str, tables.Glossary]) -> dict[str, Any]:
+    """The tables of a run, and what is said of its scores."""
+    document = material.document
+    glossary = {name: about for scores in groups.values() for name, about in scores.items()}
+    return {
+        "table": tables.comparison(document, glossary, is_repair(material)), "every": every(document, groups),
+        "missing": tables.missing(document), "notes": tables.notes(document, glossary), "guard": tables.guard(document),
+        "costs": tables.costs(document), "happened": tables.happened(document),
+    }  # fmt: skip
+
+
+def masked(key: str, document: Mapping[str, Any], drawn: Drawn) -> dict[str, Any]:
+    """Where the masks of a run lie and what they have in common; the charts go to ``drawn``."""
+    masks, shared = mask_charts.grouped(document), mask_charts.of_run(document)
+    drawn.add(f"{key}-mask", mask_charts.share_chart(masks))
+    drawn.add(f"{key}-overlap", mask_charts.overlap_chart(shared) if shared else None)
+    return {
+        "masks": masks, "shares": mask_charts.share_table(masks), "shared": shared,
+        "pairs": mask_charts.overlap_table(shared) if shared else [],
+    }  # fmt: skip
+
+
+def methods(key: str, material: Material, drawn: Drawn) -> list[dict[str, Any]]:
+    """For each method that did not fail, what a reader can choose to see: its charts, and its examples."""
+    oracle = figures.outputs_by_side(material.oracle)
+    others = {"Retrained": oracle}
+    if material.original is not None:
+        others = {"Original": figures.outputs_by_side(material.original), **others}
+    bins = figures.edges(*others.values())
+    rows = {row["method"]: row for row in material.document["results"]}
+    labels = tables.labels_of(material.document)
+    attacks = roc_charts.attacks(material)
+    sections = []
+    for at, (method, outputs) in enumerate(material.unlearned.items()):
+        ours, row = figures.outputs_by_side(outputs), rows[method]
+        by_side(key, at, material, {**others, "Unlearned": ours}, bins, drawn)
+        singled_out = {
+            kind: (sentence, example_tiles.recognised(row["verdict"].get(kind, ()), material, ours["forget"], oracle["forget"]))
+            for kind, sentence in verdict_marks.looked_for(row).items()
+        }
+        sections.append({
+            "at": at, "method": method, "label": labels[method], "spec": formatting.label(method),
+            "tiles": tiles(material, ours["forget"], oracle["forget"]),
+            "examples": singled_out, "paid": payers(row, material.classes),
+            "each": {part: each_model(row, names) for part, names in (("forgetting", FORGETTING), ("keeping", KEEPING))},
+            "curves": curves(key, at, attacks, outputs, row, drawn), "said": said(material, outputs),
+        })  # fmt: skip
+    return sections
+
+
+def by_side(
+    key: str, at: int, material: Material, populations: Mapping[str, Mapping[str, figures.SideOutputs]], bins: Any, drawn: Drawn
+) -> None:
+    """Charts of margins and, where there are whole outputs of classes, of accuracy by class, on the forget and the test set."""
+    classes = material.oracle.logits.shape[-1] if is_whole(material) and material.oracle.has("logits") else None
+    for side in figures.SIDES:
+        here = {who: sides[side] for who, sides in populations.items()}
+        drawn.add(f"{key}-margins-{side}-{at}", figures.margin_chart(here, bins))
+        if classes is not None:
+            drawn.add(f"{key}-classes-{side}-{at}", figures.class_chart(here, classes, material.classes))
+
+
+def curves(
+    key: str, at: int, attacks: Sequence[roc_charts.Attack], outputs: Observation, row: Mapping[str, Any], drawn: Drawn
+) -> dict[str, str]:
+    """Name and title of the ROC curves of one method, attack by attack; their charts go to ``drawn``."""
+    titles = {}
+    for attack in attacks:
+        for name, (words, chart) in roc_charts.charts(attack, outputs, row["scores"]).items():
+            drawn.add(f"{key}-roc-{name}-{at}", chart)
+            titles[name] = words
+    return titles
+
+
+def is_whole(material: Material) -> bool:
+    """Return whether whole outputs are known, not margins alone."""
+    return bool(material.document.get("answers", "logits") == "logits")
+
+
+def tiles(material: Material, ours: figures.SideOutputs, oracle: figures.SideOutputs) -> Any:
+    """The least and the most forgotten, or nothing where examples cannot be shown."""
+    if example_tiles.unseen(material):
+        return ((), ())
+    return example_tiles.extremes(material, ours, oracle)
