@@ -44,10 +44,15 @@ def fields(cls: type) -> dict[str, dict[str, Any]]:
     words = documented(cls)
     table = {}
     for f in dataclasses.fields(cls):
-        default = None if f.default is dataclasses.MISSING else repr(f.default)
+        default = None if f.default is dataclasses.MISSING else _spelled(f.default)
         kind, reach = _type(hints[f.name]), _range(hints[f.name])
         table[f.name] = {"type": kind, "default": default, "range": reach, "doc": words.get(f.name, "")}
     return table
+
+
+def _spelled(value: Any) -> str:
+    """A default as it is spelled; a function by its name."""
+    return f"{value.__module__}.{value.__qualname__}" if inspect.isfunction(value) else repr(value)
 
 
 def documented(thing: Any) -> dict[str, str]:
