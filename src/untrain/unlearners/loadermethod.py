@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -38,11 +37,11 @@ def ascend(model: nn.Module, forget_loader: DataLoader[tuple[Tensor, Tensor]], l
         model.zero_grad()
         outputs = model(x)
         loss = nn.functional.mse_loss if y.is_floating_point() else nn.functional.cross_entropy
-        loss(outputs.reshape(y.shape) if y.is_floating_point() else outputs, y).backward()
+        loss(outputs.reshape(y.shape) if y.is_floating_point() else outputs, y).backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
             for p in model.parameters():
                 if p.grad is not None:
-                    p += lr * p.grad
+                    p.add_(p.grad, alpha=lr)
 
 
 class LoaderMethod(Unlearner):
@@ -71,7 +70,7 @@ class LoaderMethod(Unlearner):
     Source: none; it adapts the functions of others.
     """
 
-    function: Callable[..., Any] = ascend  # type: ignore[misc]
+    function: Callable[..., Any] = ascend
     batch: Annotated[int, Field(ge=1)] = 64
 
     def __post_init__(self) -> None:
@@ -114,6 +113,10 @@ class LoaderMethod(Unlearner):
         return forgot
 
 
+def _only(p: nn.Parameter, bits: Tensor) -> Any:
+    return p.register_hook(lambda gradient: gradient * bits)  # type: ignore[no-untyped-call]
+
+
 def _called(function: Callable[..., Any], given: Mapping[str, Any]) -> Any:
     try:
         return function(**given)
@@ -132,7 +135,7 @@ def _confined(model: nn.Module, trainable: Mask | None) -> Iterator[Callable[[nn
         return
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     bits = {name: trainable.bits[name].to(p.device) for name, p in before.items()}
-    hooks = [p.register_hook(partial(torch.mul, bits[name])) for name, p in model.named_parameters() if p.requires_grad]
+    hooks = [_only(p, bits[name]) for name, p in model.named_parameters() if p.requires_grad]
 
     def put_back(forgot: nn.Module) -> None:
         with torch.no_grad():
