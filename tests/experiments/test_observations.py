@@ -196,7 +196,7 @@ def test_a_command_observes_and_the_page_tells_of_it(tmp_path):
 
 def test_observers_are_listed_and_shown():
     assert [d["name"] for d in catalog.observers()] == OBSERVERS
-    assert catalog.observers()[4]["fields"]["within"]["range"] == "(0, inf)"
+    assert catalog.observers()[OBSERVERS.index("Relearn")]["fields"]["within"]["range"] == "(0, inf)"
     shown = catalog.show("relearn_time")
     assert (shown["role"], shown["unit"], shown["high"]) == ("score", "epochs", None)
     assert set(catalog.show("ZRF")["scores"]) == {"zrf", "zrf_gap"}
