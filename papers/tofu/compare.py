@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,7 +69,7 @@ def main() -> None:
         scenario, [spec for specs in labels.values() for spec in specs], store=given.store, seeds=given.seeds,
         oracles=given.oracles, workers=given.workers, evaluators=SCORES, observers=OBSERVERS,
     )  # fmt: skip
-    only = "" if len(given.only) == len(WALKED) else " --only " + " ".join(f"'{label}'" for label in given.only)
+    only = "" if len(given.only) == len(WALKED) else f" --only {shlex.join(given.only)}"
     document = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "command": f"python -m papers.tofu.compare --data TOFU --authors {given.authors} --share {given.share:g} "

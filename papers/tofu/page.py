@@ -35,7 +35,7 @@ def page(document: Document) -> str:
         f"{document['date']}, `{document['command']}`. {sizes['forget']} of {sizes['train']} answers are forgotten; "
         f"`{document['model']}` from scratch, {document['seeds']} originals and {document['oracles']} retrained models. Nothing is "
         f"chosen: each method has a row per length. {facts['machine']}, untrain {facts['untrain']}, torch {facts['torch']}; "
-        f"{document['cpu_seconds']} CPU seconds.", "",
+        f"{document['cpu_seconds']} CPU seconds, of what was not in the store already.", "",
     ]  # fmt: skip
     return "\n".join(
         [*head, *conclusions(document), "", *claims(document), "", "## Methods", "", *table(document), "", *spellings(document), ""]

@@ -30,7 +30,10 @@ from untrain.experiments.setting import Setting
 from untrain.maths.representation_distance import lengths
 from untrain.runtime.store import Store
 
-OBSERVERS = ["Activations", "LinearProbe", "Pruning", "Quantization", "Relearn", "Rouge", "RUS", "Weights", "ZRF"]
+OBSERVERS = [
+    "Activations", "Answers", "FewShot", "GradientNormMIA", "LinearProbe", "Pruning", "Quantization", "Relearn", "Rouge", "RUS",
+    "Steering", "VerbMem", "Weights", "ZlibMIA", "ZRF",
+]  # fmt: skip
 
 SCENARIO = ut.Digits(model=ut.MLP(width=6), steps=ut.Steps(lr=0.1, epochs=1, batch=256), request=ut.Random(fraction=0.05))
 METHODS = (parse("Nothing"), parse("Finetune(steps=Steps(lr=0.05, epochs=1, batch=256))"))
@@ -192,18 +195,8 @@ def test_a_command_observes_and_the_page_tells_of_it(tmp_path):
 
 
 def test_observers_are_listed_and_shown():
-    assert [d["name"] for d in catalog.observers()] == [
-        "Activations",
-        "LinearProbe",
-        "Pruning",
-        "Quantization",
-        "Relearn",
-        "Rouge",
-        "RUS",
-        "Weights",
-        "ZRF",
-    ]
-    assert catalog.observers()[4]["fields"]["within"]["range"] == "(0, inf)"
+    assert [d["name"] for d in catalog.observers()] == OBSERVERS
+    assert catalog.observers()[OBSERVERS.index("Relearn")]["fields"]["within"]["range"] == "(0, inf)"
     shown = catalog.show("relearn_time")
     assert (shown["role"], shown["unit"], shown["high"]) == ("score", "epochs", None)
     assert set(catalog.show("ZRF")["scores"]) == {"zrf", "zrf_gap"}
