@@ -89,7 +89,7 @@ class Attributor(Spec, role=True):
 
     @abstractmethod
     def attribute(self, evidence: TrainingEvidence, rows: Array, asked_rows: Array) -> Array:
-        """Values (r, t, c) of some training examples for the outputs on some of the examples that are asked about.
+        """Values (r, t, c) of some training examples for the outputs on some of the queried examples.
 
         Models are in eval mode and stay as they are.
 
@@ -151,7 +151,7 @@ def check_rows(rows: Sequence[int] | Array | None, n: int, name: str) -> Array:
 
 
 def check_population(name: str, evidence: TrainingEvidence, rows: Array, asked_rows: Array) -> None:
-    """Check that a population is there, large enough, and covers each training example that is asked for.
+    """Check that a population is there, large enough, and covers each training example requested.
 
     Args:
         name: of the attributor, for messages.

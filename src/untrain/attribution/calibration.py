@@ -18,7 +18,7 @@ DRAWS = 1000
 
 @dataclass(frozen=True)
 class Multiplier:
-    """What attributions are to be multiplied by before they correct outputs.
+    """Multipliers of attributions before they correct outputs.
 
     Args:
         value: slope of the change of outputs on the predicted change.
@@ -43,7 +43,7 @@ class Multiplier:
 
 @dataclass(frozen=True)
 class Multipliers:
-    """What attributions are multiplied by, apart for an example's own outputs and for those of others.
+    """Multipliers of attributions, separate for an example's own outputs and for those of others.
 
     What an example does to its own outputs stands out from the noise of an attributor, what it does to most others does not; one
     factor for both would shrink the first by the noise of the second.

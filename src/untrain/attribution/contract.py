@@ -74,7 +74,7 @@ def it_is_blind_to_the_order_of_models(made: Attributor) -> None:
 
 
 def an_example_has_the_values_alone_that_it_has_among_others(made: Attributor) -> None:
-    """Values of some rows, for some of the examples that are asked about, are those that they have when all are wanted.
+    """Values of some rows, for some of the queried examples, are those that they have when all are wanted.
 
     Cure: use all training examples whatever ``rows`` are, and treat each output by itself.
     """

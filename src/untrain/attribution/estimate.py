@@ -26,7 +26,7 @@ TARGETS = 500  # examples whose outputs check an attributor
 
 @dataclass(frozen=True, eq=False)
 class EstimationModels:
-    """Training and test data, and what models put out on both, of which an attribution is made and by which it is checked.
+    """Training and test data, and outputs of models on both, which make an attribution and check it.
 
     Args:
         train: the training data.
@@ -71,7 +71,7 @@ class EffectEstimate:
 
 
 def evidence_of(models: EstimationModels, task: Task) -> TrainingEvidence:
-    """What an attributor works on, asked about training and then about test examples."""
+    """The input of an attributor that queries training and then test examples."""
     both = joined(models.train, models.test)
     return TrainingEvidence(models.train, both, task, models.fitted, models.fitted_seen, models.originals)
 
@@ -93,7 +93,7 @@ def estimate_effects(
         estimation: how effects are estimated.
         rows: the training examples whose effects are wanted, ascending.
         task: of the models, resolved on the training data.
-        attribute: what the attributor says of some rows, all of them for None, for the outputs on some that are asked about;
+        attribute: what the attributor says of some rows, all of them for None, for the outputs on some queried examples;
             None asks the attributor.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Where estimates of effects come from: which attributor, from how many models, checked on how many others."""
+"""Sources of estimated effects: which attributor, from how many models, checked on how many others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HELD_OUT = 20  # models of which a linear datamodeling score is made, at least
 
 
 class Estimation(Spec):
-    """How to estimate effects: an attributor, its models, and models that check and scale its values.
+    """Settings to estimate effects: an attributor, its models, and models that check and scale its values.
 
     Of a population each model is trained on a random half of the training data; attributors that work on models themselves take
     originals. As many models as are ``held_out`` see other halves, for the linear datamodeling score; as many again are trained

@@ -28,7 +28,7 @@ FORMAT = 2  # 1 had one multiplier
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """Values of some training examples for outputs on examples that were asked about.
+    """Values of some training examples for outputs on queried examples.
 
     Args:
         values: float32 (r, t, c), positive where training on the example raises the output; without the multipliers.
@@ -38,7 +38,7 @@ class Attribution:
         multipliers: what values are multiplied by before they correct outputs; None where they were not fitted.
         lds: linear datamodeling scores by the examples that they are of, such as 'train' and 'test'; empty where not measured.
         facts: anything else about where the values come from, as JSON has it.
-        trained: whether an example that was asked about is a training example, bool (t,); None where its id says so.
+        trained: whether a queried example is a training example, bool (t,); None where its id says so.
     """
 
     values: Array
@@ -67,7 +67,7 @@ class Attribution:
 
 
 def correction(attribution: Attribution, ids: Sequence[Any] | Array, scale: float | None = None) -> Array:
-    """What training on some examples added to the outputs, float32 (t, c): their values' sum, multiplied.
+    """Contribution of training on some examples to the outputs, float32 (t, c): their values' sum, multiplied.
 
     A model's outputs less this are what the table expects of models without these examples. Their own outputs have one multiplier,
     those of others have another; one that may be 0 counts as 0.
@@ -112,7 +112,7 @@ def correction(attribution: Attribution, ids: Sequence[Any] | Array, scale: floa
 
 
 def _own(attribution: Attribution, ids: Sequence[Any]) -> Array:
-    """Return whether an example that was asked about is one of some training examples, bool (t,)."""
+    """Return whether a queried example is one of some training examples, bool (t,)."""
     own = np.isin(attribution.asked_ids, np.asarray(ids, dtype=attribution.asked_ids.dtype))
     return own if attribution.trained is None else own & attribution.trained
 
@@ -123,9 +123,9 @@ def _first(ids: Array) -> dict[Any, int]:
 
 
 def effects_on(attribution: Attribution, forget: Examples, retain: Examples, scale: float | None = None) -> Effects:
-    """What training on a forget set added to the outputs on itself and on the retain set, as a ``Problem`` takes it.
+    """Contribution of training on a forget set to the outputs on itself and on the retain set, as a ``Problem`` takes it.
 
-    Where several of the examples that were asked about have one id, the first counts: training examples come first.
+    Where several queried examples have one id, the first counts: training examples come first.
 
     Args:
         attribution: the table.
@@ -151,7 +151,7 @@ def effects_on(attribution: Attribution, forget: Examples, retain: Examples, sca
 
 
 def _scaling(attribution: Attribution, scale: float | None) -> str:
-    """What the values of a table are multiplied by, in words."""
+    """The multipliers of a table's values, in words."""
     if scale is not None:
         return f"multiplied by {scale:g}, which was given"
     if attribution.multipliers is None:

@@ -1,4 +1,4 @@
-"""What the promises of attributors are tried on: a population whose effects are planted, and models of separable examples."""
+"""Data that the promises of attributors are tried on: a population whose effects are planted, and models of separable examples."""
 
 from __future__ import annotations
 

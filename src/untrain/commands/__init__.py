@@ -1,1 +1,1 @@
-"""What one can do with untrain: one public function per file."""
+"""Commands of untrain: one public function per file."""

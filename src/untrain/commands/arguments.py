@@ -44,7 +44,7 @@ def scenario_of(scenario: Any) -> Scenario:
 
 
 def several(given: Any) -> list[Any]:
-    """What was given, of which there may be one or several; text is one.
+    """Return one or several given values as a list; text is one value.
 
     >>> several("DEL"), several(("DEL", "SSD"))
     (['DEL'], ['DEL', 'SSD'])

@@ -106,7 +106,7 @@ def attribute(
 
 @dataclass(frozen=True, eq=False)
 class _Request:
-    """What is asked about, by whom and how much of the answer is shown."""
+    """A query: the examples to explain, who explains them, and how many values to show."""
 
     ids: Any
     rows: Any
@@ -139,7 +139,7 @@ class _Request:
 
 
 def _estimation(attributor: Any, models: int | None, held_out: int, seed: int) -> Estimation:
-    """How effects are estimated.
+    """The settings to estimate effects.
 
     Raises:
         BadInput: it is not an attributor, or there are too few models.

@@ -100,7 +100,7 @@ def audit(
 
 
 def _oracles_to_train(models: Outputs | Checkpoints, scenario: str | Scenario | None, looks: int) -> int:
-    """How many oracles an audit would train, as far as its arguments say."""
+    """The number of oracles that an audit would train, as far as its arguments say."""
     from untrain.experiments.audits.audit_record import FOR_ONE, FOR_SEVERAL
     from untrain.experiments.audits.scenario_audit import trains_oracles
     from untrain.experiments.interim_looks import plan_looks

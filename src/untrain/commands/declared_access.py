@@ -1,4 +1,4 @@
-"""What each method sees besides the model, read from source: a listing imports no method."""
+"""The data that each method sees besides the model, read from source: a listing imports no method."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ METHODS = ("unlearner", "localizer")
 
 
 def access_of(place: ClassLocation) -> Access | None:
-    """What a method sees with its defaults: of a recipe, all that the parts of its expression see; None where the source hides it.
+    """Access of a method with its defaults: of a recipe, all that the parts of its expression see; None where the source hides it.
 
     >>> access_of(discovery.index()["Finetune"]), access_of(discovery.index()["GradAscent"])
     ('retain set', 'retain-free')

@@ -95,7 +95,7 @@ def contest_of(
     methods: str | Method | Iterable[str | Method], board: str | Board, data: str, seeds: int | None, oracles: int | None,
     trials: int | None, effects: bool, without: str | Method | Iterable[str | Method] = (),
 ) -> Contest:  # fmt: skip
-    """Who takes part in what.
+    """The entrants and the requests.
 
     Raises:
         BadInput: there is no such board, a stored one is to have other sizes, a method cannot take part, or one that is to be left

@@ -113,7 +113,7 @@ def _earlier(file: Path) -> EarlierFiles | None:
 
 
 def _problem(ids: Sequence[object]) -> str:
-    """What scores are about: the examples, by their ids."""
+    """The examples that scores are about, by their ids."""
     from untrain.core.spec import digest
 
     return digest(sorted(map(str, ids)))

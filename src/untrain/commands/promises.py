@@ -147,7 +147,7 @@ def _causes(errors: dict[str, UntrainError | None]) -> dict[str, str]:
 
 
 def _cure(ask: Ask) -> str:
-    """What mends a broken promise, by the docstring of the function that tries it."""
+    """Advice to mend a broken promise, by the docstring of the function that tries it."""
     return " ".join((inspect.getdoc(ask) or "").partition("Cure:")[2].split()).rstrip(".")
 
 

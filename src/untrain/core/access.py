@@ -1,4 +1,4 @@
-"""What a method sees besides the model, in a word."""
+"""The data that a method sees besides the model, in a word."""
 
 from __future__ import annotations
 

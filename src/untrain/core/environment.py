@@ -41,7 +41,7 @@ def variables() -> dict[str, str]:
 
 
 def set_variables(before: Mapping[str, str]) -> None:
-    """Give the environment these variables and no others; the system is asked about those alone that differ."""
+    """Give the environment these variables and no others; only variables that differ are read from the system."""
     for name in os.environ.keys() - before.keys():
         del os.environ[name]
     os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})

@@ -46,7 +46,7 @@ def foreign(*code: object, draws: bool = False, patches: bool = True) -> Iterato
     False
 
     Args:
-        code: specs and models whose code it is, of which the first is named; or a text that names it.
+        code: specs and models that the code belongs to, the first of them for the message; or a text that names it.
         draws: whether it may draw from the global generators of numpy and Python; their state is put back without a word.
         patches: whether replaced functions are looked for in code of others, which takes some milliseconds.
 

@@ -1,4 +1,4 @@
-"""Ctrl-C: where it ends the process at once, and how it is told from a ``KeyboardInterrupt`` that some code raises by itself."""
+"""Ctrl-C: where it ends the process at once, and how it differs from a ``KeyboardInterrupt`` that some code raises by itself."""
 
 from __future__ import annotations
 

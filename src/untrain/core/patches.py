@@ -174,7 +174,7 @@ def _differences(owner: Any, before: Mapping[str, Any], after: Mapping[str, Any]
 
 
 def _of_its_own(owner: Any, changes: list[Patch]) -> list[Patch]:
-    """Those changes that are no state of the user's own modules; a script that runs defines its functions as it goes."""
+    """Changes that are not state of the user's own modules; a script that runs defines its functions as it goes."""
     if not changes or not isinstance(owner, ModuleType) or owner.__name__.startswith("untrain.") or is_library(owner.__name__):
         return changes
     return [] if owner.__name__ == "__main__" else [change for change in changes if change.name not in computed(vars(owner))]

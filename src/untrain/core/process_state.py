@@ -130,7 +130,7 @@ def _differ(a: Any, b: Any) -> bool:
 
 
 def _file(module: Any) -> str | None:
-    """The file of a module, without asking one that loads its parts when it is asked."""
+    """The file of a module, without asking a module that loads its parts on access."""
     try:
         file = object.__getattribute__(module, "__dict__").get("__file__")
     except AttributeError:  # what stands among modules and is none

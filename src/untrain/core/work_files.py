@@ -55,7 +55,7 @@ def is_abandoned(work: Path, age: float) -> bool:
 
 
 def why_kept(work: Path, age: float) -> str:
-    """Why work is not removed: its process lives, or cannot be asked and the work is younger than ``age``; empty where it may go.
+    """Return why work stays: its process lives, or no one can ask it and the work is younger than ``age``; empty where it may go.
 
     >>> why_kept(Path(work_name("model")), age=0) == f"process {os.getpid()} of this machine lives"
     True
@@ -120,7 +120,7 @@ def scratch(what: str, near: Path | None = None) -> Iterator[Path]:
     """A folder for work under way, which is removed in the end; one that a killed process left is removed by the next.
 
     Args:
-        what: a word that tells what it is for.
+        what: a word for its purpose.
         near: where it is made; None for the system's place of temporary files.
 
     Raises:

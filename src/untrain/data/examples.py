@@ -107,7 +107,7 @@ class Examples:
         columns: further columns by name, each (n,), for requests such as ``Where`` and for reports; no unlearner sees them.
         owner: whose each example is, such as a user or a client, (n,); an unlearner may see it.
         features: names of the numbers of a row of inputs, one for each; empty where they have none.
-        pieces: the text of each token, by its number, for reports; empty where inputs are no tokens, or their texts are not known.
+        pieces: the text of each token, by its number, for reports; empty where inputs are not tokens, or their texts are not known.
     """
 
     fields: Mapping[str, Column]

@@ -65,7 +65,7 @@ def ids_named(
 
 
 def _parted(words: Sequence[Id], index: IdIndex, where: str, how: Reading, data: str) -> tuple[list[Id], list[str]]:
-    """The words of a list, those that hold ids of the data beside other text as these ids where that is asked for; remarks.
+    """The words of a list, those that hold ids of the data beside other text as these ids if requested; remarks.
 
     Raises:
         RequestError: a word does, and nobody said what it is.

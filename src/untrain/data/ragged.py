@@ -16,7 +16,7 @@ PAD = -100  # no token, and torch's own mark for a place that is not scored
 
 @dataclass(frozen=True, eq=False)
 class Ragged:
-    """Rows of whole numbers of several lengths, instead of a tensor: rows that are asked for come padded to the longest.
+    """Rows of whole numbers of several lengths, instead of a tensor: indexed rows come padded to the longest.
 
     Args:
         values: all rows one after the other, (total,).
@@ -63,7 +63,7 @@ class Ragged:
 
     @property
     def device(self) -> torch.device:
-        """Where the numbers are."""
+        """The device of the numbers."""
         return self.values.device
 
     def is_floating_point(self) -> bool:

@@ -22,7 +22,7 @@ LARGEST = 1 << 32  # bytes of dense rows that are made at once
 
 @dataclass(frozen=True, eq=False)
 class Sparse:
-    """Rows of a sparse matrix, instead of a tensor: rows that are asked for come as a dense tensor.
+    """Rows of a sparse matrix, instead of a tensor: indexed rows come as a dense tensor.
 
     Float64 and float32 stay, other numbers become float32. Digests are of what is not 0, so that no dense row is made for them, and
     the same rows held densely have others; -0 is 0.
@@ -33,7 +33,7 @@ class Sparse:
 
     Args:
         matrix: rows in order, each with its columns in order and none of them twice.
-        device: where to put rows that were asked for.
+        device: where to put indexed rows.
     """
 
     checked: ClassVar[bool] = True  # ``of`` lets no NaN in
@@ -88,7 +88,7 @@ class Sparse:
         return True
 
     def to(self, device: torch.device | str | None) -> Sparse:
-        """Put rows on ``device`` as they are asked for."""
+        """Put rows on ``device`` as they are indexed."""
         return self if device is None else replace(self, device=torch.device(device))
 
     def take(self, rows: Array) -> Sparse:

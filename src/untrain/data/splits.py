@@ -61,7 +61,7 @@ def stratified(y: Rows, shares: tuple[float, ...], seed: int) -> list[Rows]:
 class Data:
     """Examples of a scenario: ``train`` to learn from, ``valid`` (disjoint) to tune on, ``test`` to report.
 
-    ``probes`` are further sets, by name, that trained models are asked, such as paraphrases: nothing learns from them.
+    ``probes`` are further sets, by name, to run trained models on, such as paraphrases: nothing learns from them.
     An example of a probe that has the id of a training or a test example is about that one, and several may be about one.
     """
 

@@ -15,7 +15,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class LazyStack(NDArrayOperatorsMixin):
-    """What ``np.stack`` gives of the models' arrays, (m, n, ...), without holding it: a model's array is read when it is asked for.
+    """The result of ``np.stack`` on the models' arrays, (m, n, ...), without holding it: a model's array is read on access.
 
     Iterating reads one model at a time. Some of the models, or some of the examples of all, are a stack again, and nothing is read.
     Whatever else an array can do, from ``np.asarray`` to arithmetic, is done by the whole array, which is read for it.

@@ -1,4 +1,4 @@
-"""What models put out on examples."""
+"""Outputs of models on examples."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PROBE = "probe:"  # before the name of a probe, among what an evaluator needs
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """What m models put out on n examples.
+    """Outputs of m models on n examples.
 
     Args:
         outputs: arrays (m, n, ...) by name, such as 'logits' (m, n, c). Those of stored models are stacks that read a model at a
@@ -40,9 +40,9 @@ class Observation:
         ids: one id per example, (n,).
         observed: what observers measured of the models, (m, ...), by the observer's spelling.
         task: derives losses, margins and correctness from outputs.
-        probes: what the same models put out on other sets that they were asked, by the probe's name; an example has the id and the
+        probes: outputs of the same models on other sets, by the probe's name; an example has the id and the
             side of the one that it is about.
-        owner: whose each example is, (n,), where some have several: what comes from one hand is no independent evidence.
+        owner: whose each example is, (n,), where some have several: what comes from one hand is not independent evidence.
         covered: whether an example is of the kind that the request forgets, by a rule that test examples meet too, bool (n,).
     """
 
@@ -58,7 +58,7 @@ class Observation:
     covered: Array | None = None
 
     def __post_init__(self) -> None:
-        """Refuse outputs that are NaN or infinite, on which any score would be made up; those of the store were looked at.
+        """Refuse outputs that are NaN or infinite, on which any score would be made up; those of the store are checked already.
 
         Raises:
             DataError: some are.
@@ -74,7 +74,7 @@ class Observation:
     def of_logits(
         logits: Array, labels: Array, true: Array, side: Array, ids: Array, observed: Mapping[str, Array] | None = None
     ) -> Observation:
-        """What m classifiers put out: logits (m, n, c)."""
+        """Outputs of m classifiers: logits (m, n, c)."""
         return Observation({"logits": logits}, labels, true, side, ids, observed or {})
 
     @property
@@ -115,7 +115,7 @@ class Observation:
         return self.in_forgotten_class if self.covered is None else np.asarray(self.covered)
 
     def has(self, name: str) -> bool:
-        """Return whether an output, a signal or another thing that scores need can be had.
+        """Return whether an output, a signal or another thing that scores need is available.
 
         Args:
             name: an output such as 'logits', a signal such as 'margin', 'classes' (targets are classes, and known), 'strata' (they

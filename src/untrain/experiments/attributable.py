@@ -1,4 +1,4 @@
-"""What can be attributed: refusals before anything is trained."""
+"""Refusals of what cannot be attributed, before anything is trained."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def check_attributable(learner: Learner, train: Examples, estimation: Estimation
         learner: what trains the models.
         train: the training data.
         estimation: how effects are estimated.
-        asked: number of examples that are asked about.
+        asked: number of queried examples.
 
     Raises:
         ModelError: models have no logits, or the attributor does not work on such models.
-        DataError: ids are not unique, too much is asked at once, or too few models are to see, or to miss, a training example.
+        DataError: ids are not unique, the query is too large, or too few models are to see, or to miss, a training example.
         SpecError: the population is too small.
     """
     models = estimation.sizes[0]

@@ -1,4 +1,4 @@
-"""The document of an attribution: what raises and what lowers the margin of each example that was asked about."""
+"""The document of an attribution: what raises and what lowers the margin of each queried example."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Document = dict[str, Any]
 def describe_attribution(
     scene: Scene, attribution: Attribution, chance: Array | None, asked: Array, base: Array, top: int
 ) -> Document:  # fmt: skip
-    """What was asked about and what made it so, as JSON has it.
+    """Queried examples and what made their outputs so, as JSON has it.
 
     Args:
         scene: whose examples they are.
-        attribution: values of all training examples for those that were asked about.
+        attribution: values of all training examples for the queried ones.
         chance: values where memberships are shuffled; None where they were not.
-        asked: places of the examples that were asked about, among training examples followed by test examples, (t,).
+        asked: places of the queried examples, among training examples followed by test examples, (t,).
         base: mean logits of the originals on all examples, (n + tests, c).
         top: number of training examples each way.
     """

@@ -1,4 +1,4 @@
-"""Which training examples made some outputs so: a table of estimated effects, and what each does to the margin of a label."""
+"""Training examples that made some outputs so: a table of estimated effects, and what each does to the margin of a label."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DEFAULT_RULE = (
 
 @dataclass(frozen=True, eq=False)
 class AttributionTable:
-    """Values of all training examples for the examples that are asked about, and what chance would give.
+    """Values of all training examples for the queried examples, and what chance would give.
 
     Args:
         attribution: the values, how far to trust them, and their multipliers.
@@ -42,7 +42,7 @@ class AttributionTable:
 
 
 def choose_asked(scene: Scene, logits: Array) -> Array:
-    """Places, among training examples followed by test examples, of those that are asked about by ``DEFAULT_RULE``, (t,).
+    """Places, among training examples followed by test examples, of those that ``DEFAULT_RULE`` queries, (t,).
 
     Args:
         scene: whose examples they are.
@@ -67,7 +67,7 @@ def attribution_table(scene: Scene, estimation: Estimation, asked: Array, seed: 
     Args:
         scene: data, learner and request.
         estimation: how effects are estimated.
-        asked: places of the examples that are asked about, among training examples followed by test examples, (t,).
+        asked: places of the queried examples, among training examples followed by test examples, (t,).
         seed: of the run whose originals some attributors work on.
         work: how models are trained.
     """
@@ -88,7 +88,7 @@ def attribution_table(scene: Scene, estimation: Estimation, asked: Array, seed: 
 
 
 def _evidence(scene: Scene, estimation: Estimation, work: AttributionWork) -> TrainingEvidence:
-    """What the attributor works on: the same models as those of the effects of a forget set."""
+    """Models for the attributor: the same as those of the effects of a forget set."""
     models = estimation.sizes[0]
     train, test = sets_of(scene, work)
     both = (train, joined(train, test), scene.task)
@@ -99,7 +99,7 @@ def _evidence(scene: Scene, estimation: Estimation, work: AttributionWork) -> Tr
 
 
 def margin_effects(values: Array, factors: Array, base: Array, labels: Array, task: Task) -> Array:
-    """What training on each example adds to the margins of some labels, (n, t): the margin less that without its values.
+    """Contributions of training on each example to the margins of some labels, (n, t): the margin less that without its values.
 
     >>> from untrain.models.tasks.classification import Classification
     >>> values = np.array([[[1.0, 0.0]], [[0.0, 2.0]]], np.float32)
@@ -111,7 +111,7 @@ def margin_effects(values: Array, factors: Array, base: Array, labels: Array, ta
         values: of n training examples for t outputs, (n, t, c).
         factors: what they are multiplied by, (n, t).
         base: outputs of models of all training data, (t, c).
-        labels: of the examples that are asked about, (t,).
+        labels: of the queried examples, (t,).
         task: which says what a margin is.
     """
     columns = []

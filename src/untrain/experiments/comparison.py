@@ -120,7 +120,7 @@ def check_estimations(methods: Sequence[Method | Localizer], learner: Learner, t
     """Refuse methods whose effects cannot be estimated, before anything is trained.
 
     Raises:
-        BadInput: models have no logits, the attributor does not work on such models, or too few models are asked for.
+        BadInput: models have no logits, the attributor does not work on such models, or the settings have too few models.
     """
     for method in methods:
         estimation = None if isinstance(method, Localizer) else method.estimation

@@ -1,4 +1,4 @@
-"""Which examples the models see of which effects are estimated, and on which the estimates are checked."""
+"""Draws of the examples that models see: those that effects are estimated from, and those that check the estimates."""
 
 from __future__ import annotations
 

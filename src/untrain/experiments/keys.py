@@ -218,7 +218,7 @@ def member_ingredients(
     Args:
         learner: what trains.
         train: the data that subsets are of.
-        observed: what the members are asked about.
+        observed: the examples that members are run on.
         training: the way in which they are trained.
         threads: of torch.
         members: of each the digest of its subset, the number of its examples, and its seed.

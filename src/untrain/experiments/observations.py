@@ -149,7 +149,7 @@ def observers_in(run: Entry) -> list[Evaluator]:
 
 
 def absent_observers(run: Entry) -> list[str]:
-    """Lines that tell of the observers of a run that are left out."""
+    """Lines about the observers that a run leaves out."""
     absent = {spelling: unknown_names(spelling) for spelling in run.record.get("observed", {})}
     return [
         f"what the observer {spelling} measured is in the store and not shown here: nothing is imported because a store says so, "

@@ -94,7 +94,7 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
 
 
 def defaults(run: Entry) -> list[Evaluator]:
-    """One of each evaluator, but for those that need a probe which the models of a run were not asked."""
+    """One of each evaluator, but for those that need a probe that the models of a run lack."""
     return [e for e in evaluators() if e.probes <= set(run.record.get("probes", ()))]
 
 

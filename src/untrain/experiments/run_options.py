@@ -28,7 +28,7 @@ class RunOptions:
         executor: who does the work, or a pool that is open and stays so; None for this process or, with several workers,
             processes of this machine.
         on_progress: called with progress.
-        looks: how often scores are looked at on the way.
+        looks: number of interim looks at the scores.
         evaluators: what scores; empty for one of each.
         observers: what observes models too, in an audit.
         protocol: whose margins decide whether a method passes.

@@ -112,7 +112,7 @@ def frame_arrays(scene: Scene) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def probes_of(scene: Scene, models: Models, store: Store) -> list[str]:
-    """Names of the probes that all models of a run were asked: those of which outputs alone were given were asked none."""
+    """Names of the probes that all models of a run ran on; models given by their outputs alone ran on none."""
     keys = [*models["original"], *models["oracle"], *(key for method in models["methods"] for key in method["keys"])]
     entries = [entry for entry in map(store.get, keys) if entry is not None and not entry.record.get("error")]
     output = scene.task.outputs[0]

@@ -48,7 +48,7 @@ class Scene:
         learner: trains the models.
         retain: rows of the training data that stay.
         prints: digests: 'train' and 'retain' of what originals and oracles learn from, 'valid' of the part to tune on, 'seen' of
-            what models are asked, 'labels' of what observers are shown, 'scored' of what scores take beside outputs, and
+            what models run on, 'labels' of what observers are shown, 'scored' of what scores take beside outputs, and
             'network' of the untrained model.
         chosen: facts about the choice, where an ensemble was needed for it; else empty.
         purpose: 'run', or 'search', which sees no test data.

@@ -83,7 +83,7 @@ def check_start(learner: Learner, examples: Examples) -> nn.Module:
 
 
 def check_trained(learner: Learner, trained: nn.Module, examples: Examples) -> None:
-    """Refuse a learner whose trained model does not fit into the untrained one, in which every method begins.
+    """Refuse a learner whose trained model does not fit into the untrained one; every method begins in that one.
 
     Raises:
         ModelError: names or shapes of weights differ.

@@ -39,7 +39,7 @@ class Localizer(Spec, role=True):
 
     @property
     def classifier(self) -> Head:
-        """What becomes of the classifier head beside this mask."""
+        """The treatment of the classifier head beside this mask."""
         return getattr(self, "head", "full")
 
     @final

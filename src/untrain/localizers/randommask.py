@@ -44,7 +44,7 @@ class RandomMask(Localizer):
         return self.like.classifier
 
     def needed(self) -> frozenset[str]:
-        """What the matched localizer needs."""
+        """The needs of the matched localizer."""
         return self.like.needed()
 
     def ignores_forget_set(self) -> bool:

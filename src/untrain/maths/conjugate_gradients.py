@@ -18,7 +18,7 @@ class Solution(NamedTuple):
         x: (d,).
         residual: length of ``b - A x`` as the recurrence has it.
         steps: products with A that it took.
-        converged: whether the residual is as small as was asked for.
+        converged: whether the residual is as small as requested.
     """
 
     x: Array

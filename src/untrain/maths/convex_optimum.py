@@ -25,7 +25,7 @@ NONE = "there is no single minimum: columns are collinear, or classes are separa
 
 @dataclass(frozen=True, eq=False)
 class Optimum:
-    """Where a minimisation ended, and whether that is the optimum.
+    """The end of a minimisation, and whether that is the optimum.
 
     Args:
         weights: (size,).

@@ -1,4 +1,4 @@
-"""How far gradient descent is from the optimum of what stays, and how far two noisy descents are from one another."""
+"""Distance of gradient descent from the optimum of what stays, and of two noisy descents from one another."""
 
 from __future__ import annotations
 
@@ -98,11 +98,11 @@ def rounding_share(examples: int, size: int) -> float:
 
 
 def noisy_descents(start: float, steps: int, size: float, clip: float, decay: float) -> float:
-    """How well two descents on the same batches are told apart by where they end, as two Gaussians at a distance.
+    """Distance of two Gaussians that are as easy to distinguish as, or easier than, the ends of two descents on the same batches.
 
     Steps are ``x - size * (clipped gradient + decay * x)`` plus normal noise; the answer is their distance at one of 1.
     Their starts may be ``2 start`` apart, a step leaves ``q = 1 - size * decay`` of a distance and adds at most
-    ``2 size * clip``, whatever the loss. Noise hides a part a of it at the price of a Gaussian at the distance a; all parts, each
+    ``2 size * clip``, whatever the loss. Noise hides a distance ``a`` of it at the price of a Gaussian at ``a``; all parts, each
     times what later steps leave of it, add up to the distance without noise. Their squares are least if they grow as those
     powers of q, and then no distance is hidden before it is there.
 

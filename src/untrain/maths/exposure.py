@@ -1,4 +1,4 @@
-"""How much better a model knows a secret than it knows others that might have been.
+"""Exposure: how much better a model knows a secret than it knows others that might have been.
 
 For who plants secrets in text and looks for them afterwards: tests/unlearners/test_canaries.py does. No score of a run asks for it,
 since a run does not know which other secrets there might have been.
@@ -34,7 +34,7 @@ def exposure(secret: float, others: Array) -> float:
 def extrapolated_exposure(secret: float, shape: float, location: float, scale: float) -> float:
     """``-log2`` of the share of a skew-normal distribution that lies below a secret, in bits.
 
-    The distribution is fitted to a sample of others, where there are too many to try each; so it may tell of more bits than a
+    The distribution is fitted to a sample of others, where there are too many to try each; so it may report more bits than a
     sample has. Half a normal distribution lies below its mean:
 
     >>> round(extrapolated_exposure(3.0, shape=0.0, location=3.0, scale=2.0), 9)

@@ -1,4 +1,4 @@
-"""What a stream of releases with Gaussian noise spends of a budget of (epsilon, delta)."""
+"""Privacy budget of (epsilon, delta) that a stream of releases with Gaussian noise spends."""
 
 from __future__ import annotations
 

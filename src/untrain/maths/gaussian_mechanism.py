@@ -1,4 +1,4 @@
-"""How much Gaussian noise makes two released vectors hard to tell apart, and what several releases say together."""
+"""The Gaussian noise that makes two released vectors hard to tell apart, and what several releases reveal together."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def noise_multiplier(epsilon: float, delta: float, formula: Formula = "analytic"
             2014, theorem A.1) or 1.5 ('guo', Guo et al. 2020, arXiv 1911.03030), where that is enough.
 
     Raises:
-        ValueError: epsilon or delta is out of range; the classical formula is asked for an epsilon of 1 or more, where nobody
+        ValueError: epsilon or delta is out of range; the classical formula is wanted at an epsilon of 1 or more, where nobody
             proved it; or a formula gives less noise than is needed, as that of Guo does for large epsilons.
     """
     _refuse_delta(delta)

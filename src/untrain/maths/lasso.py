@@ -60,7 +60,7 @@ def lasso(
 
 
 def violation(gram: Tensor, cross: Tensor, strength: Tensor, weights: Tensor) -> Tensor:
-    """How far weights (n, t) miss the condition of an optimum of ``lasso``, (t,): 0 at the optimum.
+    """The amounts by which weights (n, t) miss the condition of an optimum of ``lasso``, (t,): 0 at the optimum.
 
     >>> violation(torch.eye(2), torch.tensor([[3.0], [0.5]]), torch.tensor([1.0]), torch.tensor([[2.0], [0.0]])).tolist()
     [0.0]

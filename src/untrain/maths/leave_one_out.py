@@ -1,4 +1,4 @@
-"""What each row does to the minimiser of a convex objective: a Newton step without it, exact where losses are quadratic."""
+"""Effect of each row on the minimiser of a convex objective: a Newton step without it, exact where losses are quadratic."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALONE = 1e-9  # one less a leverage, below which it is 1
 
 
 class Without(NamedTuple):
-    """What changes without single rows.
+    """Changes without single rows.
 
     Args:
         weights: steps from the minimiser of all rows to that without each, (b, size).

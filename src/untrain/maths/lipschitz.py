@@ -1,4 +1,4 @@
-"""How far outputs move per unit that inputs move."""
+"""Bounds on how far outputs move per unit that inputs move."""
 
 from __future__ import annotations
 

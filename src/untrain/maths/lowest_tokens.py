@@ -1,4 +1,4 @@
-"""The least likely tokens of a text, by which one that was trained on is told."""
+"""The least likely tokens of a text, which give away a text that was trained on."""
 
 from __future__ import annotations
 

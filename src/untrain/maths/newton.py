@@ -27,7 +27,7 @@ class Local(NamedTuple):
 
 
 class Proposal(NamedTuple):
-    """Where the minimum is expected.
+    """The expected minimum.
 
     Args:
         point: (d,).
@@ -39,7 +39,7 @@ class Proposal(NamedTuple):
 
 
 class Minimum(NamedTuple):
-    """Where a search ended.
+    """The end of a search.
 
     Args:
         point: (d,).

@@ -33,7 +33,7 @@ class WholeHessian:
         return self.kept
 
     def decides(self, point: Array) -> bool:
-        """Whether the curvature at a minimum is positive in every direction, along the support where a penalty is absolute."""
+        """Return whether the curvature at a minimum is positive in every direction; of an absolute penalty, along the support."""
         matrix = self.matrix(point)
         places = slice(None) if self.objective.l1 == 0 else np.flatnonzero((point != 0) | (self.objective.penalised == 0))
         return _is_positive(matrix[places][:, places])

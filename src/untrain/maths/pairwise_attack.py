@@ -1,4 +1,4 @@
-"""What an attacker gains who compares a model's outputs on each example with those of models that never saw it."""
+"""Gains of an attacker who compares a model's outputs on each example with those of models that never saw it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SOFTNESS = 4.0  # nats: examples with a margin of so much weigh a quarter of th
 def adjusted(signals: Array, control: Array, others: Array, others_control: Array) -> tuple[Array, Array]:
     """Signals of some models and of others without what a control predicts of them, (a, n) and (b, n).
 
-    A model that is surer of everything is surer of the forget set too; its mean signal on test examples tells how much. What is
+    A model that is surer of everything is surer of the forget set too; its mean signal on test examples shows how much. What is
     predicted on an example is in proportion to the others' mean signal there, as if models differed by a temperature: nothing
     else is fitted, so that a model to be judged and one that it is compared with are treated alike.
 
@@ -83,7 +83,7 @@ def distance_gains(ours: Array, theirs: Array, weights: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Attacked:
-    """What attacks find of some models: of each its gains, (a,), and the signed distance of its farthest example.
+    """Findings of attacks on some models: of each its gains, (a,), and the signed distance of its farthest example.
 
     Args:
         larger: gain of the attack by the larger signal.
@@ -97,7 +97,7 @@ class Attacked:
 
 
 def attack(signals: Array, control: Array, others: Array, others_control: Array) -> tuple[Attacked, Attacked]:
-    """What attacks find of some models and, of each other model, against the rest of the others.
+    """Findings of attacks on some models and, of each other model, against the rest of the others.
 
     Slopes and weights are those of all others. A model is never compared with itself; as the rest are one fewer, their
     values vary by ``sqrt(k / (k - 1))`` too much (Hoeffding), which is taken off.

@@ -1,4 +1,4 @@
-"""Ranks of several entrants by a loss, with intervals; which are told apart; and which none other beats at a lower price."""
+"""Ranks of several entrants by a loss, with intervals; pairs that differ; and entrants that no other beats at a lower price."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far an approximate removal or correction can be from the minimiser on the data after it."""
+"""Bounds on how far an approximate removal or correction can be from the minimiser on the data after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a text stands in another, in its order."""
+"""ROUGE: the share of a text that stands in another, in its order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training with clipped gradients of sampled examples and Gaussian noise tells of one example, or of several."""
+"""Privacy loss of one example, or of several, in training with clipped gradients of sampled examples and Gaussian noise."""
 
 from __future__ import annotations
 

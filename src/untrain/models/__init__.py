@@ -1,1 +1,1 @@
-"""Networks, and how a model is asked."""
+"""Networks, and how to run a model."""

@@ -30,7 +30,7 @@ class BinaryLinear(ConvexModel):
 
     @property
     def line(self) -> nn.Linear:
-        """Where the weights are."""
+        """The device of the weights."""
         return self.score.line
 
     def forward(self, x: Tensor) -> Tensor:

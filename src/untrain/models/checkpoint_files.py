@@ -108,7 +108,7 @@ def _read(path: Path) -> Any:
 
 
 def _globals(path: Path, error: Exception) -> str:
-    """What torch would not make of a pickle, by name."""
+    """Names in a pickle that torch would not make."""
     named: list[str] = []
     with suppress(Exception), warnings.catch_warnings():  # a pickle that is no archive, or is damaged
         warnings.simplefilter("ignore")
@@ -162,7 +162,7 @@ def _plain(state: State, who: str) -> State:
 
 
 def _content(content: Any) -> str:
-    """What a file holds that is not a state dict, for a message."""
+    """The contents of a file that is not a state dict, for a message."""
     if not isinstance(content, Mapping):
         return type(content).__name__
     return next((f"{name!r}, a {type(t).__name__}, and no state dict" for name, t in content.items()), "an empty dict")

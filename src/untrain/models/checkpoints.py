@@ -63,7 +63,7 @@ def read_state(source: Any, make: Callable[[], nn.Module], who: str, what: str) 
 
 
 def _fit(model: nn.Module, state: State, who: str) -> tuple[str, State] | None:
-    """What was taken from the names, and the weights as the model holds them once torch has loaded them; None if it does not."""
+    """The part taken from the names, and the weights as the model holds them once torch has loaded them; None if it does not."""
     for taken, named in _namings(model, state):
         if named.keys() & model.state_dict().keys():
             complete = _tied(model, named, who)
@@ -83,14 +83,14 @@ def _fit(model: nn.Module, state: State, who: str) -> tuple[str, State] | None:
 
 
 def _holds(own: Tensor, given: Tensor) -> bool:
-    """Whether a tensor of the model takes a given one as what it is: fractions no whole numbers, and whole numbers nothing else."""
+    """Return whether a tensor of the model takes a given one as it is: fractions no whole numbers, whole numbers nothing else."""
     if own.is_complex() or own.is_floating_point():
         return own.is_complex() == given.is_complex() and own.is_floating_point() == given.is_floating_point()
     return given.dtype == own.dtype or (not given.is_complex() and bool((given.to(own.dtype).double() == given.double()).all()))
 
 
 def _rounding(given: torch.dtype, kept: torch.dtype) -> str:
-    """How weights of one kind are rounded that the model holds in another; empty where they are not."""
+    """Say how weights of one kind are rounded that the model holds in another; empty where they are not."""
     if given == kept or not (given.is_floating_point and kept.is_floating_point):
         return ""
     names = [str(each).removeprefix("torch.") for each in (given, kept)]
@@ -132,13 +132,13 @@ def _tied(model: nn.Module, state: State, who: str) -> State:
 
 
 def _closeness(model: nn.Module, state: State) -> int:
-    """How many names fit, under the best of all namings."""
+    """The number of names that fit, under the best of all namings."""
     wanted = model.state_dict().keys()
     return max(len(named.keys() & wanted) for _, named in renamed(state, model.state_dict()))
 
 
 def _complaints(model: nn.Module, state: State) -> str:
-    """What torch would refuse, in one line."""
+    """The reason why torch would refuse, in one line."""
     mine, memory = model.state_dict(), memory_of(model)  # a memory may have any number of rows
     named = max((each for _, each in renamed(state, mine)), key=lambda each: len(each.keys() & mine.keys()))
     missing = [n for n in mine if n not in named and not n.endswith("num_batches_tracked")]

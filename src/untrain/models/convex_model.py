@@ -16,7 +16,7 @@ class ConvexModel(nn.Module):
 
     @property
     def line(self) -> nn.Linear:
-        """Where the weights are."""
+        """The device of the weights."""
         raise NotImplementedError
 
     def fill(self, weight: Array, bias: Array) -> Self:

@@ -62,7 +62,7 @@ def forward_with_features(model: nn.Module, batch: Batch, task: Task, tokens: bo
     ((5, 2), (5, 3))
 
     Args:
-        model: in the mode in which it is to be asked.
+        model: in the mode in which to run it.
         batch: of b examples.
         task: the model's task; it says which layer is the head.
         tokens: whether rows are tokens of several lengths, of which no vector per example is made.

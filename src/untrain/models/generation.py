@@ -19,7 +19,7 @@ def generate(
     model: nn.Module, prompts: Sequence[Sequence[int]], task: CausalLM, length: int, end: int | None = None,
     temperature: float = 0.0, seed: int = 0,
 ) -> list[list[int]]:  # fmt: skip
-    """What a model in eval mode says after each prompt, without the prompt, up to ``length`` tokens or ``end``, which is the last.
+    """Replies of a model in eval mode to each prompt, without the prompt, up to ``length`` tokens or ``end``, which is the last.
 
     >>> import untrain as ut
     >>> data, learner = ut.Facts().load(), ut.Facts().learner()
@@ -30,7 +30,7 @@ def generate(
     Args:
         model: predicts the next token.
         prompts: rows of tokens, one token at least in each.
-        task: whose vocabulary is said, and whose length no row exceeds.
+        task: of that vocabulary; no row exceeds its length.
         length: most tokens to say.
         end: token behind which nothing is said.
         temperature: of the draws; 0 takes the likeliest token.
@@ -39,7 +39,7 @@ def generate(
     Raises:
         NotFinite: a logit is NaN.
 
-    Source: none; every token is computed from all before it anew, so that any model can be asked.
+    Source: none; every token is computed from all before it anew, so that any model can be used.
     """
     said: list[list[int]] = []
     device = next(model.parameters()).device

@@ -1,4 +1,4 @@
-"""What a layer within a network gives out."""
+"""Outputs of a layer within a network."""
 
 from __future__ import annotations
 

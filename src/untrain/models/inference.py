@@ -23,7 +23,7 @@ def predict(model: nn.Module, examples: Examples, task: Task, batch: int | None 
 
     Args:
         model: any mode; it has the mode that it had afterwards.
-        examples: that it is asked.
+        examples: to run it on.
         task: how.
         batch: most rows at a time; None takes the task's ``asked_at_once``.
 

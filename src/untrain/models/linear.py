@@ -29,7 +29,7 @@ class LinearModel(ConvexModel):
 
     @property
     def line(self) -> nn.Linear:
-        """Where the weights are."""
+        """The device of the weights."""
         linear: nn.Linear = self.linear
         return linear
 

@@ -28,7 +28,7 @@ def write_model(model: nn.Module, folder: str | Path, source: str | Path) -> Pat
         source: the folder that it came from.
 
     Raises:
-        ModelError: it is no model of transformers, or has adapters.
+        ModelError: it is not a model of transformers, or has adapters.
         DataError: the folder holds something, or the source is none.
     """
     net: Any = unwrap(model)

@@ -1,4 +1,4 @@
-"""Whether a model was made anew: what was trained already would begin the next training where the last one ended."""
+"""A check that a model was made anew: what was trained already would begin the next training where the last one ended."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from untrain.models.tasks.base import Task
 
 
 def real_inputs(task: Task, batch: Batch, who: str) -> Tensor:
-    """What a model is shown of a batch, (b, ...), as real numbers: uint8 images are scaled to [0, 1].
+    """Inputs of a model from a batch, (b, ...), as real numbers: uint8 images are scaled to [0, 1].
 
     >>> import torch
     >>> from untrain.models.tasks.classification import Classification

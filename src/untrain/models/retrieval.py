@@ -1,4 +1,4 @@
-"""A memory of examples that is asked for the nearest ones."""
+"""A memory of examples that returns the nearest ones."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ SETS = {"train": "training examples", "test": "test examples"}
 
 
 def trust(document: Row) -> list[str]:
-    """Where values come from; how they rank what held-out models put out; what they are multiplied by."""
+    """The source of values; how they rank what held-out models put out; what they are multiplied by."""
     sentences = [
         f"Effects of {document['train']:,} training examples by {document['attributor']}, estimated from "
         f"{counted(document['models'], 'model')}."
@@ -36,14 +36,14 @@ def trust(document: Row) -> list[str]:
 
 
 def _by(multiplier: Row) -> str:
-    """What values are multiplied by, if anything is known of it."""
+    """The multipliers of values, if they are known."""
     if multiplier["low"] > 0:
         return f"multiplied by {_spread(multiplier)}"
     return f"as the attributor gives them, since a multiplier of {_spread(multiplier)} may be 0,"
 
 
 def doubts(document: Row) -> list[str]:
-    """What speaks against the values as a whole."""
+    """Evidence against the values as a whole."""
     weak = [SETS.get(name, name) for name, score in document["lds"].items() if score["low"] <= 0]
     sentences = []
     if weak:
@@ -66,7 +66,7 @@ def doubts(document: Row) -> list[str]:
 
 
 def shown_examples(document: Row) -> str:
-    """Which examples were asked about."""
+    """A line on the queried examples."""
     return f"Asked about: {document['rule'][:1].lower()}{document['rule'][1:]}."
 
 

@@ -59,7 +59,7 @@ def masks_csv(document: Document) -> str:
 
 
 def attribution_csv(document: Document) -> str:
-    """One line per training example that raises or lowers the margin of an example that was asked about."""
+    """One line per training example that raises or lowers the margin of a queried example."""
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(("set", "asked", "label", "margin", "predicted", "way", "rank", "id", "id_label", "id_true", "value"))

@@ -56,7 +56,7 @@ class FittingTable:
         return [row for section in self.sections for row in section]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table | Text]:
-        """One table where it fits, several with the same key where few are enough, else one value a line."""
+        """One table where it fits, several with the same key where few are enough, else one value per line."""
         width = max(LEAST, options.max_width)
         yield Text("\n".join(wrapped(printable(self.title), width)))
         groups = self._groups(width)
@@ -138,7 +138,7 @@ class FittingTable:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Lines of a text that are no wider than ``width``: broken between words, and in a longer word after a mark, as of a spelling.
+    """Lines of a text, at most ``width`` wide: broken between words, and in a longer word after a mark, as of a spelling.
 
     >>> wrapped("NegGrad(alpha=0.9) @ WeightedGrad()", 20)
     ['NegGrad(alpha=0.9) @', 'WeightedGrad()']

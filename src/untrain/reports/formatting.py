@@ -190,7 +190,7 @@ def kind_of(row: Row) -> str:
 
 
 def limits(row: Row) -> str:
-    """What a method does without, or sees that none of use may; empty for one that sees the retain set, and for what is not known.
+    """Data that a method lacks, or sees though none in use may; empty for one that sees the retain set, and where it is not known.
 
     >>> limits({"sees": "retain-free"}), limits({"sees": "retain set"}), limits({"sees": "retrained models"})
     ('retain-free', '', 'sees retrained models')

@@ -75,7 +75,7 @@ def severity(value: float) -> str:
 
 
 def told_apart(standing: Row) -> str:
-    """From how many others a method is told apart.
+    """Count the others that the tests separate from a method.
 
     >>> told_apart({"nearer": 1, "farther": 14}), told_apart({"nearer": 0, "farther": 0})
     ('1 nearer, 14 farther', 'from none')

@@ -23,7 +23,7 @@ class Material:
         shown: the forget examples, in the order of their rows; None when they are left out or not known.
         classes: names of the classes, in the order of their numbers; None where the data name none.
         evaluators: those that scored the run, for their curves.
-        pieces: the text of each token, by its number; None where examples are left out, or are no texts.
+        pieces: the text of each token, by its number; None where examples are left out, or are not texts.
     """
 
     document: dict[str, Any]

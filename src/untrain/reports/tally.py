@@ -1,4 +1,4 @@
-"""Who won, in one sentence of at most thirty words: the page begins with it."""
+"""The winner, in one sentence of at most thirty words: the page begins with it."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ BLIND = "blind: it does not tell the originals either"
 
 
 def detail(row: Row, name: str = "") -> str:
-    """What the tests of all scores say of a method, by that name or its own without values; scores are called by their headings."""
+    """Findings of all tests on a method, by that name or its own without values; scores are called by their headings."""
     verdicts = {name: score["verdict"] for name, score in row["scores"].items() if score["verdict"]}
     return wording.sentence(row["verdict"], verdicts, name or formatting.short(row["method"]), named)
 

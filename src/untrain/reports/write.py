@@ -80,7 +80,7 @@ def what_is_replaced(
 
 
 def problems_of(document: Document) -> set[str]:
-    """What a set of files is about: the forget set of each run; a leaderboard's sizes and requests; else the scenario."""
+    """The subject of a set of files: the forget set of each run; a leaderboard's sizes and requests; else the scenario."""
     if "runs" in document:
         return {str(run.get("digest")) for run in document["runs"]}
     return {json.dumps(document["board"], sort_keys=True) if "board" in document else str(document["scenario"])}

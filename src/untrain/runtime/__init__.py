@@ -1,1 +1,1 @@
-"""Who does the work and where it is kept."""
+"""Executors that do the work, and the store that keeps it."""

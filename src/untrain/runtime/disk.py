@@ -1,4 +1,4 @@
-"""What a store needs of a disk: locks, digests, and its failures in one line."""
+"""Services of a disk for a store: locks, digests, and its failures in one line."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def sha256(file: Path) -> str:
 
 
 def store_error(path: Path, error: Exception) -> StoreError:
-    """What a failure of the disk means for the store at a path."""
+    """The meaning of a failure of the disk for the store at a path."""
     # numpy and safetensors report a full disk in words of their own.
     text = str(getattr(error, "strerror", None) or error)
     full = getattr(error, "errno", None) == errno.ENOSPC or re.search(r"No space left|requested and \d+ written", text)

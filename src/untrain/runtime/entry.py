@@ -69,7 +69,7 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What an entry is made of: facts for JSON, arrays, and groups of named tensors."""
+    """Parts of an entry: facts for JSON, arrays, and groups of named tensors."""
 
     record: Mapping[str, Any]
     arrays: Mapping[str, Array] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Contents:
 
 
 def failure_of(error: Exception) -> Contents:
-    """What is kept of work that failed.
+    """The record of work that failed.
 
     Raises:
         Exception: the error itself, where it is the machine's or the store's and not the work's.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: jobs done and in all, what was done last, seconds gone and seconds left as far as is known.
+    """Progress of a run: jobs done and in all, what was done last, seconds gone and seconds left as far as is known.
 
     ``note`` reports something else than that a job was done, such as that one is tried again. ``what`` is counted, where it is not
     what the command makes.
@@ -34,7 +34,7 @@ def say(on_progress: OnProgress | None, note: str) -> None:
 
 
 class ProgressTracker:
-    """Counts what is done and guesses what is left from the pace since the first, which bears the cost of starting up.
+    """Counts what is done and guesses what is left from the pace since the first, which includes the cost of starting up.
 
     Args:
         on_progress: called with progress; None for nobody.

@@ -53,7 +53,7 @@ def _refuse(word: str) -> None:
 
 
 def _complaint(record: Any, key: str) -> str:
-    """Why something is not a record of a key; nothing where it is one."""
+    """Return why something is not a record of a key; nothing where it is one."""
     if not isinstance(record, dict) or not {"key", "made", "ingredients", "files"} <= record.keys():
         return "its record is not a record"
     ingredients, files, cost = record["ingredients"], record["files"], record.get("cost")

@@ -46,7 +46,7 @@ HOME = Path("~/.untrain")
 
 
 def folder_of(path: str | Path | None) -> Path:
-    """Where a store is; without a path the one in the home folder."""
+    """The folder of a store; without a path the one in the home folder."""
     return user_path(HOME if path is None else path)
 
 
@@ -241,7 +241,7 @@ class Store:
     def entries(self) -> list[dict[str, Any]]:
         """All entries, oldest first, as rows of the index; those that it lacks are added.
 
-        What is no whole entry has a row too, of kind 'damaged', under its key or the path within the store.
+        Anything but a whole entry has a row too, of kind 'damaged', under its key or the path within the store.
         """
         found = upkeep.scan(self.path)
         rows = self.index.read({key for key in found.keys if upkeep.seems_whole(self._folder(key))})
@@ -277,7 +277,7 @@ class Store:
         """Remove entries made more than ``older_than`` seconds ago by any clock, of ``kinds`` where given, and left-over work.
 
         What comes from the future is as old as it is ahead. An entry that a process holds stays, and so does work of a process
-        that lives; work of another machine, where that cannot be asked, goes by its age too. What is damaged goes, whatever its
+        that lives; work of another machine that does not answer goes by its age too. What is damaged goes, whatever its
         age, and so does what an earlier prune moved away.
 
         Args:

@@ -26,7 +26,7 @@ OWN = {"key", "made", "ingredients", "files", "sha256"}  # what a store itself w
 
 @dataclass(frozen=True)
 class Address:
-    """Where a store is, and a mark by which another process knows that it sees the same one.
+    """The address of a store: its folder, and a mark by which another process knows that it sees the same one.
 
     Args:
         path: the store's folder, absolute.

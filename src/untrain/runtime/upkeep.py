@@ -1,4 +1,4 @@
-"""What lies in the folder of a store, whole or not: found, compared with what was written, and removed."""
+"""Contents of the folder of a store, whole or not: found, compared with what was written, and removed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OWN = re.compile(rf"STORE\.json|ledger\.sqlite(-journal|-wal|-shm)?|{'|'.join((*
 
 
 class StoreLike(Protocol):
-    """What upkeep needs of a store."""
+    """The parts of a store that upkeep needs."""
 
     @property
     def path(self) -> Path:
@@ -47,14 +47,14 @@ class StoreLike(Protocol):
 
 @dataclass(frozen=True)
 class Found:
-    """What lies among the entries: keys of what may be one, and paths of what is none."""
+    """Files among the entries: keys of those that may be one, and paths of the others."""
 
     keys: tuple[str, ...]
     strays: tuple[Path, ...]
 
 
 def scan(path: Path) -> Found:
-    """What lies among the entries of the store at a path; nothing is read."""
+    """List the files among the entries of the store at a path; nothing is read."""
     keys, strays = list[str](), list[Path]()
     for shelf in _within(path / "objects"):
         if not re.fullmatch(r"[0-9a-f]{2}", shelf.name) or shelf.is_symlink() or not shelf.is_dir():
@@ -67,7 +67,7 @@ def scan(path: Path) -> Found:
 
 
 def _within(folder: Path) -> list[Path]:
-    """What lies in a folder; nothing where it is none, or a link, behind which nothing is a store's."""
+    """List a folder; empty where it is not one, or is a link, behind which nothing is a store's."""
     try:
         return [] if folder.is_symlink() else sorted(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -83,7 +83,7 @@ def seems_whole(folder: Path) -> bool:
 
 
 def damaged_row(path: Path, name: str) -> Row:
-    """The row of what is no whole entry."""
+    """The row of an entry that is not whole."""
     return name, DAMAGED, None, path.lstat().st_mtime, None, size_of(path)
 
 
@@ -125,7 +125,7 @@ def left_work(store: StoreLike, age: float = float("inf")) -> list[Path]:
 
 
 def staying(store: StoreLike) -> dict[Path, str]:
-    """What lies where processes work, and goes at no age or by its age alone: why it stays."""
+    """List leftovers where processes work, which stay, or go by their age alone, each with why it stays."""
     work = [left for left in _within(store.path / "tmp") if not left.name.startswith(GONE)] + own_scratch()
     whys = {left: why_kept(left, float("inf")) for left in work}
     whys |= {lock: "it is not a lock, so only its age counts" for lock in _strange_locks(store) if _is_file(lock)}
@@ -135,7 +135,7 @@ def staying(store: StoreLike) -> dict[Path, str]:
 
 
 def _strange_locks(store: StoreLike) -> list[Path]:
-    """What lies among the locks and is none: a link or a folder, which stands in the way, or a file with something in it."""
+    """List what is not a lock among the locks: a link or a folder, which stands in the way, or a file with something in it."""
     strange = []
     for lock in _within(store.path / "locks"):
         with suppress(FileNotFoundError):
@@ -149,7 +149,7 @@ def _is_file(path: Path) -> bool:
 
 
 def beside(store: StoreLike) -> list[Path]:
-    """What lies in the folder of a store and is none of it."""
+    """List what does not belong in the folder of a store."""
     return [path for path in _within(store.path) if not OWN.fullmatch(path.name)]
 
 

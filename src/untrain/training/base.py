@@ -20,7 +20,7 @@ from untrain.training.keepers.base import Keeper, Kept, keeping
 class Learner(Spec, role=True):
     """Makes a model of data: ``learner(examples, seed)``; the same seed gives the same model.
 
-    ``task`` says how its models are asked, ``keepers`` what is saved in training; a learner may have them as fields. It then
+    ``task`` says how to run its models, ``keepers`` what is saved in training; a learner may have them as fields. It then
     calls ``keepers.base.epoch_ended`` after each epoch. Where a learner is ``deterministic``, audits take models that are the same
     for what they are, and scores of how models spread have no value. Where its operations are not ``counted``, a
     budget is refused.
@@ -77,7 +77,7 @@ class Learner(Spec, role=True):
 
         Raises:
             SpecError: two keepers are of one class.
-            ModelError: a keeper was never asked, since the learner does not report its epochs.
+            ModelError: a keeper never ran, since the learner does not report its epochs.
         """
         names = [type(keeper).__name__ for keeper in self.keepers]
         twice = [name for name in names if names.count(name) > 1]

@@ -36,7 +36,7 @@ ALONE = 1e-9  # one less a leverage, below which it is 1
 
 @dataclass(frozen=True, eq=False)
 class ConvexChange:
-    """What a request changes of a convex objective.
+    """Changes of a convex objective by a request.
 
     Args:
         weights: before, (size,).
@@ -115,7 +115,7 @@ class ConvexChange:
         return {}
 
     def solve(self, data: Data, b: Array) -> Array:
-        """``H^-1 b``, (size,) or (size, q); where some weights are held, that of the others, and 0 for those.
+        """``H^-1 b``, (size,) or (size, q); where some weights are fixed, that of the others, and 0 for those.
 
         Raises:
             ModelError: the Hessian is singular, or conjugate gradients do not come to an answer.
@@ -215,7 +215,7 @@ class ConvexChange:
 
 
 def change_of(model: nn.Module, problem: Problem) -> ConvexChange:
-    """What a problem's request changes of the objective that its model is the optimum of.
+    """Changes by a problem's request of the objective that its model is the optimum of.
 
     Raises:
         ModelError: the model was not made by ``Convex``, or has other weights than the objective.
@@ -234,7 +234,7 @@ def change_of(model: nn.Module, problem: Problem) -> ConvexChange:
 
 
 def _free(model: nn.Module, problem: Problem, objective: ConvexObjective) -> Array | None:
-    """Which weights of the objective may move; None for all."""
+    """The weights of the objective that may move; None for all."""
     bits = []
     for name, p in model.named_parameters():
         may = torch.full(p.shape, p.requires_grad) if problem.trainable is None else problem.trainable.bits[name].cpu()

@@ -1,4 +1,4 @@
-"""What a request changes of the gradient of a model's loss."""
+"""Changes of the gradient of a model's loss by a request."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Confined:
 
 @dataclass(frozen=True, eq=False)
 class GradientSubspace:
-    """What may move of a model, and in which directions: weights of linear layers and convolutions, nothing else.
+    """The weights of a model that may move, and in which directions: those of linear layers and convolutions, nothing else.
 
     The *change* of the weights is projected, not a gradient, so that neither momentum nor weight decay nor an optimizer that
     scales each weight by itself leads out of the subspace; for plain gradient descent the two are the same.

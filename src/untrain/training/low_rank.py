@@ -48,7 +48,7 @@ class LowRankLayer(nn.Module):
         return changed
 
     def change(self) -> Tensor:
-        """What is added to the weight."""
+        """The change added to the weight."""
         full = (self.scale * self.up @ self.down).view_as(self.base.weight)
         return full if self.bits is None else torch.where(self.bits, full, 0.0)
 
@@ -123,7 +123,7 @@ def merge_low_rank(model: nn.Module) -> nn.Module:
 
 
 def low_rank_moved(model: nn.Module) -> bool:
-    """Whether a change beside a layer is no longer 0."""
+    """Return whether a change beside a layer is no longer 0."""
     return any(bool((layer.up != 0).any()) for layer in model.modules() if isinstance(layer, LowRankLayer))
 
 

@@ -1,4 +1,4 @@
-"""How far a memory moved: rows that changed, and the length of the change."""
+"""Distance that a memory moved: rows that changed, and the length of the change."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def only_rows(model: nn.Module, trainable: Sequence[TrainablePart]) -> Iterator[
 
 @contextmanager
 def whole_gradients(model: nn.Module) -> Iterator[None]:
-    """Within, each layer computes the gradient of its whole weight, so that ``torch.autograd.grad`` can be asked for it."""
+    """Within, each layer computes the gradient of its whole weight, so that ``torch.autograd.grad`` can return it."""
     forwards = {layer: vars(layer).get("forward") for layer in model.modules()}
     patched = {layer: run for layer, run in forwards.items() if isinstance(run, partial) and run.func in (_linear, _convolve)}
     for layer in patched:

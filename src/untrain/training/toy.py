@@ -1,4 +1,4 @@
-"""What promises are tried on, and what is looked at before and after."""
+"""Small problems that promises are tried on, and the state that is compared before and after."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _retrained() -> tuple[tuple[nn.Module, ...], Effects]:
 
 
 def effects_of(model: nn.Module, oracle: nn.Module, task: Task, forget: Examples, retain: Examples) -> Effects:
-    """What one model puts out more than another on both sides: exact effects of what the other did not see."""
+    """Differences of one model's outputs from another's on both sides: exact effects of what the other did not see."""
     with torch.no_grad():
         batches = [batch_of(e, np.arange(len(e))) for e in (forget, retain)]
         less = [task.forward(model, batch) - task.forward(oracle, batch) for batch in batches]
@@ -104,7 +104,7 @@ def effects_of(model: nn.Module, oracle: nn.Module, task: Task, forget: Examples
 
 
 def kept_of(model: nn.Module, data: Examples, task: Task) -> Kept:
-    """What ``InputCovariance`` saves of a trained model, as far as it sees into it."""
+    """The save of ``InputCovariance`` for a trained model, as far as it sees into it."""
     return {InputCovariance.__name__: input_moments(model.eval(), data, task.resolve(data))}
 
 

@@ -14,7 +14,7 @@ from untrain.models.tasks.base import Task
 
 @dataclass(frozen=True, eq=False)
 class StepWeights:
-    """How much the batches of the running step count, by the storage of their labels.
+    """Weights of the batches of the running step, by the storage of their labels.
 
     Args:
         weights: factor of a batch's loss; empty when all batches of the step count alike.

@@ -42,8 +42,8 @@ class Ball:
 def nearest_wrong(model: nn.Module, task: Task, examples: Examples, ball: Ball, who: str) -> tuple[Examples, np.ndarray]:
     """Inputs near those of examples that a model calls something else, with what it calls them for targets.
 
-    From each input steps go up the loss of its label, within the ball, until the label is no longer the likeliest class; an
-    input for which it never is is told apart. Inputs stay within the range of all of them, images of uint8 within [0, 1].
+    From each input steps go up the loss of its label, within the ball, until the label is no longer the likeliest class; rows
+    where it stays the likeliest come back apart. Inputs stay within the range of all of them, images of uint8 within [0, 1].
 
     Args:
         model: in eval mode.

@@ -1,4 +1,4 @@
-"""What DUCK draws each forget example to, and how a pair of batches is shown to a model."""
+"""Centroids that DUCK draws each forget example to, and the joint forward pass of a pair of batches."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PairPass:
     """Outputs on a retain batch, and head inputs (b, d) of a forget batch, of one pass through a model or of two.
 
     Args:
-        model: in the mode in which it is to be asked.
+        model: in the mode in which to run it.
         task: the model's task.
         joint: whether both go through in one pass; otherwise the forget batch goes first.
         tokens: whether rows are tokens of several lengths.

@@ -1,4 +1,4 @@
-"""How many retain examples each class has."""
+"""The number of retain examples per class."""
 
 from __future__ import annotations
 

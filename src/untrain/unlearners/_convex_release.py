@@ -1,4 +1,4 @@
-"""What releases of convex models have in common: what they refuse, what they check, and their noise."""
+"""Shared parts of releases of convex models: what they refuse, what they check, and their noise."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def unbounded(gone: ConvexObjective, name: str) -> dict[str, bool]:
 
 
 def spent_message(removed: int, examples: int, epsilon: float, delta: float, corrected: int = 0) -> str:
-    """What a request beyond the budget is told."""
+    """The message to a request beyond the budget."""
     others = f" and {corrected} corrected" if corrected else ""
     return (
         f"with {removed} of {examples} examples removed{others} since training, a release spends more than is left of the budget "

@@ -1,4 +1,4 @@
-"""What methods have in common that make a model's outputs equal to given targets."""
+"""Shared parts of methods that make a model's outputs equal to given targets."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def descend_with_retain(
 
 
 def without_unused(needs: frozenset[str], retain: float, steps: Steps) -> frozenset[str]:
-    """What a method needs that has such a weight of the retain set: at 0 that set is needed for batch-norm buffers alone.
+    """Needs of a method with such a weight of the retain set: at 0 that set is needed for batch-norm buffers alone.
 
     >>> from untrain.training.steps import Steps
     >>> sorted(without_unused(frozenset({"forget", "retain"}), 0.0, Steps()))

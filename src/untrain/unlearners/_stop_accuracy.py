@@ -15,7 +15,7 @@ FORGOTTEN = 0.01  # where whole classes go
 
 
 def stop_accuracy(who: str, model: nn.Module, problem: Problem, whole: bool, margin: float = 0.0) -> float | None:
-    """Where whole classes go 0.01, otherwise a model's accuracy on held-out examples less a margin; None where there are none.
+    """The accuracy to stop at: 0.01 where whole classes go, else a model's on held-out examples less a margin; None without any.
 
     A note says so where there are none: the method then takes all its steps.
 

@@ -1,4 +1,4 @@
-"""What methods take from the places of a batch that are scored: tokens of answers, or one label per example."""
+"""Terms of methods at the places of a batch that are scored: tokens of answers, or one label per example."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class AltPO(Unlearner):
         steps: step size and length; an epoch is once through the retain set, or without it through the forget set.
 
     Source: Mekala et al. 2024, arXiv 2409.13474 (AltPO); beta and the factor 2 of the code locuslab/open-unlearning@d3d7cf9.
-    Departs: alternatives are drawn as the model answers the question, where theirs come of an instruction to it to make something
+    Departs: alternatives are the model's samples after the question, where theirs come of an instruction to it to make something
         up, which a model has to be trained for; classes too. Default step size, length and temperature are ours.
     """
 

@@ -37,7 +37,7 @@ class AMUN(Unlearner):
         steps: step size and length.
 
     Source: Ebrahimpour-Boroojeny et al. 2025, arXiv 2503.00917; code Ali-E/AMUN@9e341a9 (adversarial_unlearn.py,
-        pgdl2_modified.py), whose 'amun' is 'retain and forget' and whose 'advonly' is 'retain'.
+        pgdl2_modified.py), where 'amun' is 'retain and forget' and 'advonly' is 'retain'.
     Departs: the default is 'retain': with the forget set among the data its labels are trained on. The step size stays the
         same where the code cuts it to a tenth every 1 to 10 epochs, as searched. An input whose loss no longer grows at the
         edge goes on to the doubled radius, where the code has it take all its steps. The search ends after twelve doublings,

@@ -67,7 +67,7 @@ class Unlearner(Spec, role=True):
 
     @property
     def estimation(self) -> Estimation | None:
-        """How the effects that it subtracts are estimated; None for a method that subtracts none."""
+        """Settings to estimate the effects that it subtracts; None for a method that subtracts none."""
         return None
 
     @abstractmethod

@@ -199,7 +199,7 @@ class CertifiedNewton(Unlearner):
             raise SpecError(f"earlier requests took hessian={state.data!r}, and the factor goes on with that alone: take it")
 
     def _bound(self, learner: Convex, gone: ConvexObjective, n: int) -> RemovalBound:
-        """How far the step may be from retraining.
+        """Bound the distance of the step from retraining.
 
         Raises:
             SpecError: there is no bound, so no noise is enough.

@@ -150,7 +150,7 @@ class CertifiedRemoval(Unlearner):
         return Release(model, certificate, {KEPT: kept.after(weights, hashes, residual=total, measured=reading.length).tensors()})
 
     def _residuals(self, by: Convex, kept: KeptAccount, change: ConvexChange, step: Array) -> tuple[StepResidual, StepResidual]:
-        """What all steps so far leave, with this one: whatever the data, and of these."""
+        """Residuals of all steps so far, with this one: whatever the data, and of these."""
         count, after = change.gone.rows.rows, change.after
         total = kept.residual.after(self._worst(by, change, count))
         rows = after.rows
@@ -162,7 +162,7 @@ class CertifiedRemoval(Unlearner):
         return total, StepResidual(length=kept.measured + made)
 
     def _worst(self, by: Convex, change: ConvexChange, removed: int) -> StepResidual:
-        """What a step leaves at most.
+        """Bound the residual of a step.
 
         Raises:
             SpecError: nothing bounds it.

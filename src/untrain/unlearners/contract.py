@@ -100,7 +100,7 @@ def it_leaves_the_global_random_state(made: Unlearner | Recipe) -> None:
 
 
 def its_batches_follow_the_seed_and_the_epoch(made: Unlearner | Recipe) -> None:
-    """Where it takes steps: another seed gives another model, and no two epochs go through the retain set in one order.
+    """If it takes steps, another seed gives another model, and no two epochs go through the retain set in one order.
 
     Cure: draw the order of each epoch from `problem.seed` and the epoch, as `problem.retain_batches` does.
     """
@@ -132,7 +132,7 @@ def _notes_rows(rows: Mapping[bytes, int], seen: list[int]) -> Callable[[nn.Modu
 
 
 def it_reads_the_labels_of_all_it_needs(made: Unlearner | Recipe) -> None:
-    """Where it takes steps and needs labels of the retain set: another label of any one example gives another model.
+    """If it takes steps and needs labels of the retain set, another label of any one example gives another model.
 
     Cure: take labels from the same batch as the inputs, each time anew.
     """
@@ -150,7 +150,7 @@ def it_reads_the_labels_of_all_it_needs(made: Unlearner | Recipe) -> None:
 
 
 def longer_steps_go_the_same_way(made: Unlearner | Recipe) -> None:
-    """Where it takes steps: small plain ones add up in proportion to their number, so no gradient is counted twice.
+    """If it takes steps, small plain ones add up in proportion to their number, so no gradient is counted twice.
 
     Cure: clear gradients after each step, as `descend` does.
     """
@@ -171,7 +171,7 @@ def longer_steps_go_the_same_way(made: Unlearner | Recipe) -> None:
 
 
 def it_does_not_learn_the_labels_of_the_forget_set(made: Unlearner | Recipe) -> None:
-    """Where it takes steps on the whole network and needs labels of the forget set: to give examples a label makes it no likelier.
+    """If it takes steps on the whole network and needs labels of the forget set, to give examples a label makes it no likelier.
 
     Wrong labels are given, in ten draws, and others in their place; the mean effect on their own likelihood is not above 0 by more
     than 4.8 standard errors, which chance does once in 2,000 times. Three first draws below 0 settle it: of a method whose mean is

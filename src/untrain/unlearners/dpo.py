@@ -1,4 +1,4 @@
-"""Direct preference optimization: another answer in place of the one to forget."""
+"""Direct preference optimization: another answer instead of the one to forget."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class DPO(Unlearner):
     """Minimise ``retain * L(retain) - (2 / beta) log sigmoid(beta (log r(w) - log r(l)))``, r being p over p before.
 
     l is the answer to forget, w the one that is preferred: that of the data's field 'preferred' where there is one, such as a right
-    answer in place of a wrong one, or else the answer to another example of the forget set, drawn once. p is the probability of
+    answer instead of a wrong one, or else the answer to another example of the forget set, drawn once. p is the probability of
     an answer, the product of those of its tokens. Of classes w is the label of another example. Batch-norm buffers follow
     ``steps.buffers``; the forget batches never enter them.
 

@@ -126,7 +126,7 @@ class DUCK(Unlearner):
         return Plan(problem.epochs(steps), draw, problem.retain, problem.task, length)
 
     def _order(self, epoch: int) -> int:
-        """Which order of the forget set an epoch has: one, as in the authors' code, where its batches are known by their number."""
+        """The number of an epoch's order of the forget set: 0, as in the authors' code, where batches are known by their number."""
         return 0 if self.bookkeeping.targets == "official" else epoch
 
     def _centroids(self, model: nn.Module, problem: Problem) -> Centroids:

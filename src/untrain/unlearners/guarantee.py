@@ -1,4 +1,4 @@
-"""What a method proves of the model that it returns, and what it does not."""
+"""The proof of a method about the model that it returns, and what it does not."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Certificate:
         removed: examples since training, those of this request included.
         examples: at training.
         bound: largest distance to retraining without noise, whatever the data.
-        measured: the same of these data, by the step that was taken; it must not decide the noise, and tells of the step what
+        measured: the same of these data, by the step that was taken; it must not decide the noise, and reveals of the step what
             the noise hides: it is not to be released.
         std: of the noise, of each weight, or of each entry of the gradient where the objective has it.
         capacity: examples that may be removed in all, at the next release, before the budget is spent; at it or beyond, retrain.
@@ -62,7 +62,7 @@ class Certificate:
     corrected: int = 0
 
     def published(self) -> dict[str, Any]:
-        """The fields by name, as records and reports have them: all but what tells of the data.
+        """The fields by name, as records and reports have them: all but what reveals the data.
 
         >>> "measured" in Certificate(None, (), (), 1, 10, 0.1, 0.01, 0.5, 0, 1).published()
         False
@@ -72,7 +72,7 @@ class Certificate:
 
 @dataclass(frozen=True, eq=False)
 class Release:
-    """What an unlearner with a guarantee returns.
+    """The outcome of an unlearner with a guarantee.
 
     Args:
         model: to be released.

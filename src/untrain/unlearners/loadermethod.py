@@ -151,7 +151,7 @@ def _confined(model: nn.Module, trainable: Mask | None) -> Iterator[Callable[[nn
 
 
 def roles_of(function: Callable[..., Any]) -> dict[str, str]:
-    """What each parameter of a function is given: 'model', 'device', or the loader of a set.
+    """The value for each parameter of a function: 'model', 'device', or the loader of a set.
 
     >>> roles_of(lambda net, forget_dl, epochs=3: None)
     {'net': 'model', 'forget_dl': 'forget'}

@@ -106,7 +106,7 @@ def _params(model: nn.Module) -> Params:
 
 
 def _change(start: nn.Module, problem: Problem, plan: Plan, steps: Steps) -> dict[str, Tensor]:
-    """What training on some batches changes, by parameter."""
+    """Changes by training on some batches, by parameter."""
     tuned = deepcopy(start)
 
     def loss(batch: Batch) -> Tensor:

@@ -66,8 +66,8 @@ class Newton(Unlearner):
 
         Raises:
             ModelError: it was not made by ``Convex``, is not at its optimum, or the Hessian has no inverse.
-            SpecError: a rescaled step is asked for with an absolute penalty.
-            RequestError: a rescaled step is asked for with a request that corrects.
+            SpecError: the step is rescaled and the penalty is absolute.
+            RequestError: the step is rescaled and the request corrects.
             NotFinite: inputs or weights are NaN or infinite.
         """
         leave_uncounted("operations of NumPy are not counted, its seconds are")

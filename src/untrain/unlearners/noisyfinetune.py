@@ -162,7 +162,7 @@ class NoisyFinetune(Unlearner):
         return [(w - m - n) / self.lr for w, m, n in zip(weights, moved, noise, strict=True)]
 
     def _fails(self, model: nn.Module, problem: Problem) -> tuple[str, ...]:
-        """What keeps its values and may have learned them of the forget set."""
+        """Parts that keep their values and may have learned them from the forget set."""
         fresh = None if problem.init is None else problem.init(0 if problem.origin is None else problem.origin)
         known = {} if fresh is None else {n: t.detach() for n, t in [*fresh.named_parameters(), *fresh.named_buffers()]}
         statistics = {id(b) for part in tracking(model) for b in part.buffers(recurse=False)}

@@ -133,16 +133,16 @@ class _Wide(nn.Module):
         nn.init.zeros_(self.out.weight)
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
-        """What the model puts out by itself."""
+        """Outputs of the model by itself."""
         return self.model(*inputs, **named)
 
     def outputs(self, batch: Batch, used: Tensor) -> tuple[Tensor, Tensor]:
-        """What the model puts out, and what the neurons in use add to it, (b, c) each."""
+        """Outputs of the model, and what the neurons in use add to them, (b, c) each."""
         outputs, features = forward_with_features(self.model, batch, self.task, self.tokens)
         return outputs, self.out(F.relu(self.into(features.float())) * used)
 
     def with_own(self, trainable: Mask | None) -> Mask | None:
-        """What may move: of the model what is said, and all of the neurons."""
+        """Weights that may move: of the model those that its settings name, and all of the neurons."""
         if trainable is None:
             return None
         own = {n: torch.ones_like(p, dtype=torch.bool) for n, p in self.named_parameters() if not n.startswith("model.")}

@@ -108,7 +108,7 @@ def batch_norm_names(model: nn.Module) -> set[str]:
 
 
 def only(model: nn.Module, problem: Problem, names: Collection[str]) -> Mask:
-    """What may move of these parameters."""
+    """Those of these parameters that may move."""
     bits = {n: torch.zeros_like(p, dtype=torch.bool) for n, p in model.named_parameters()}
     for name in names:
         bits[name] = torch.ones_like(bits[name]) if problem.trainable is None else problem.trainable.bits[name]

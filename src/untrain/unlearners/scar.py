@@ -43,7 +43,7 @@ class SCAR(Unlearner):
 
     ``M`` is the squared Mahalanobis distance of head inputs from a class's distribution in the retain set, as the model before has
     it; nearest classes are chosen once. Where whole classes go, the model before gives them the least of its logits, and what it
-    takes for one of them is not held. Otherwise a class counts by the accuracy on its forget examples, and is let alone below
+    takes for one of them is free. Otherwise a class counts by the accuracy on its forget examples, and is let alone below
     0.8. It stops in the third epoch or later, once the accuracy on the forget set is below ``stop``. Batch-norm buffers follow
     ``steps.buffers``; forget set and surrogate data move them.
 
@@ -86,7 +86,7 @@ class SCAR(Unlearner):
 
         Raises:
             RequestError: some example has no other class to go to.
-            ModelError: noise was asked for, and inputs are no real numbers.
+            ModelError: the method needs noise, and inputs are not real numbers.
             BadInput: several processes work together; their accuracies differ until the end.
         """
         if process_group() is not SINGLE:
@@ -148,7 +148,7 @@ class SCAR(Unlearner):
         return replace(forgets, draw=draw, length=forgets.length * self.ratio)
 
     def _surrogate(self, problem: Problem) -> Callable[[int], Iterator[Batch]]:
-        """Passes, numbered, through what the model is held on."""
+        """Passes, numbered, through the data that the model is constrained on."""
         if self.surrogate == "retain":
             batches = problem.retain_batches(self.steps)
             return lambda number: (cast(Batch, batch) for (batch,) in batches.draw(number))
@@ -160,7 +160,7 @@ def noise_like(forget: Examples, retain: Examples) -> Examples:
     """As many images of Gaussian noise as there are retain examples, at most 10,000, with the mean and spread of the forget set.
 
     Raises:
-        ModelError: inputs are no real numbers.
+        ModelError: inputs are not real numbers.
     """
     check_real(forget, "SCAR")
     x = unit_scaled(forget.x[:])

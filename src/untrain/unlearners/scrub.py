@@ -147,7 +147,7 @@ def error(model: nn.Module, task: Task, examples: Examples) -> float:
 
 
 def right(model: nn.Module, task: Task, examples: Examples) -> np.ndarray[Any, Any]:
-    """Which examples a model, which is in eval mode, gets right: 0 or 1, (n,)."""
+    """Mark the examples that a model in eval mode gets right: 0 or 1, (n,)."""
     return signals(model, task, examples, "correct")
 
 

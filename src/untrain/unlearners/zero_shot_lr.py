@@ -24,7 +24,7 @@ def largest_lr(
 ) -> float:
     """Choose the largest step size that leaves the model's own predictions on noised forget inputs alone, but for ``drop``.
 
-    The noised inputs stand for a retain set that is not there: no label, no other example and no held-out set is looked at.
+    The noised inputs stand for a retain set that is not there: the method reads no label, no other example and no held-out set.
 
     Args:
         made: a method with ``steps``, such as ``JiT()``.
@@ -53,7 +53,7 @@ def largest_lr(
 def changed_predictions(before: nn.Module, after: nn.Module, problem: Problem, noise: InputNoise) -> float:
     """Share of noised forget inputs, ``noise.draws`` per example, of which two models predict different classes.
 
-    Both models are asked in eval mode; the noise follows ``problem.seed``.
+    Both models run in eval mode; the noise follows ``problem.seed``.
     """
     device, changed, count = next(before.parameters()).device, 0, 0
     plain = replace(noise, clamp=False)

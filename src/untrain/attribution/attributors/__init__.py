@@ -1,1 +1,1 @@
-"""Which training examples made a model as it is: one file per attributor."""
+"""Attributors: which training examples made a model as it is, one file per attributor."""

@@ -1,4 +1,4 @@
-"""What each layer of a network is given, and what a change of its outputs does to those of the network."""
+"""Inputs of each layer of a network, and the effect of a change of its outputs on those of the network."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def layers_of(model: nn.Module) -> dict[str, Layer]:
 
 
 class Recorder:
-    """One forward pass, and as many passes back as are asked for."""
+    """One forward pass, and as many passes back as the caller wants."""
 
     def __init__(self, model: nn.Module, task: Task, batch: Batch, layers: dict[str, Layer]):
         self.layers = layers
@@ -89,7 +89,7 @@ def _watched(recorder: Recorder) -> Iterator[None]:
 
 
 def _inputs(layer: Layer, given: Tensor) -> Tensor:
-    """What a layer multiplies, (b, t, d), with a 1 where it has a bias."""
+    """Inputs that a layer multiplies, (b, t, d), with a 1 where it has a bias."""
     if isinstance(layer, nn.Conv2d):
         padding, dilation, stride = layer.padding, layer.dilation, layer.stride
         given = F.unfold(given, layer.kernel_size, dilation, padding, stride).mT  # type: ignore[arg-type]

@@ -84,7 +84,7 @@ class LastLayerInfluence(Attributor):
         return factor
 
     def _changes(self, terms: _Terms, factor: Tensor, rows: Array, asked: Tensor) -> Array:
-        """What some rows add to the outputs of those asked about, (r, t, c)."""
+        """Contributions of some rows to the outputs on the queried examples, (r, t, c)."""
         at = torch.from_numpy(rows).to(factor.device)
         h, slope, curvature = terms.inputs[at], terms.slope[at], terms.curvature[at]
         n, (r, d), c = len(terms.inputs), h.shape, curvature.shape[1]

@@ -74,7 +74,7 @@ class LayerInfluence(Attributor):
         return -np.concatenate(out) / len(evidence.train)
 
     def _solver(self, net: _Network, train: Examples) -> _Solver:
-        """What divides gradients by the curvature.
+        """The operator that divides gradients by the curvature.
 
         Raises:
             ModelError: a layer is too large for 'block'.
@@ -87,7 +87,7 @@ class LayerInfluence(Attributor):
 
 @dataclass(frozen=True)
 class _Network:
-    """A model and what is asked of it."""
+    """A model and the outputs to explain."""
 
     model: nn.Module
     task: Task

@@ -1,4 +1,4 @@
-"""What each training example does to a convex model."""
+"""The effect of each training example on a convex model."""
 
 from __future__ import annotations
 

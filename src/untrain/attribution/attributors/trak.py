@@ -23,8 +23,8 @@ from untrain.training.gradients import ROOM, movable, of_examples
 class TRAK(Attributor):
     """``phi_c(z)^T (Phi^T Phi + lambda I)^-1 phi_i (1 - p_i)``, averaged over models, where phi is a projected gradient.
 
-    ``phi_i`` is of a training example's margin, with the probability ``p_i`` of its label; ``phi_c(z)`` of logit c of an example
-    that is asked about. The inverse is taken as it is, so that values are in units of logits; the linear model behind them still
+    ``phi_i`` is of a training example's margin, with the probability ``p_i`` of its label; ``phi_c(z)`` of logit c of a queried
+    example. The inverse is taken as it is, so that values are in units of logits; the linear model behind them still
     misses their scale, so fit multipliers (``calibration.fit_multipliers``) before they correct anything. As in the source, the
     mean over models of the part without ``1 - p_i`` is multiplied with the mean of ``1 - p_i``.
 
@@ -37,7 +37,7 @@ class TRAK(Attributor):
         BasicSingleBlockScoreComputer.
     Departs: signs instead of normal numbers in the projection; damping, which the source has not and with which fewer examples than
         dimensions do not make the matrix singular, its default the best of 0.001 to 10 by the rank correlation with held-out models
-        of 200 Fashion-MNIST images; gradients of each logit of what is asked about, where the source has margins.
+        of 200 Fashion-MNIST images; gradients of each logit of a queried example, where the source has margins.
     """
 
     needs: ClassVar[Needs] = "models"

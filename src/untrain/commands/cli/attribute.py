@@ -15,7 +15,7 @@ NAMED = 5  # training examples that a line names
 
 
 def _show(document: Document, arguments: Arguments) -> None:
-    """Print how far to trust the values, and of each example that was asked about what raises and lowers its margin."""
+    """Print how far to trust the values, and, per queried example, what raises and lowers its margin."""
     if arguments["as_json"]:
         show_json(document)
         return

@@ -148,7 +148,7 @@ def _option(parameter: inspect.Parameter, hint: Any, words: str, default: Any, p
 
 
 def _spelled(name: str, kind: Any, default: Any) -> str:
-    """How an option is written: several in the plural are repeated in the singular, and what is on can be turned off."""
+    """The spelling of an option: several in the plural are repeated in the singular, and what is on can be turned off."""
     if name in SPELLED:
         return SPELLED[name]
     word = "--" + (name.removesuffix("s") if kind == list[str] else name).replace("_", "-")
@@ -156,7 +156,7 @@ def _spelled(name: str, kind: Any, default: Any) -> str:
 
 
 def _kind(hint: Any) -> Any:
-    """What the terminal reads for an annotation: text, unless it is a number, a switch, a path or a list."""
+    """The type that the terminal reads for an annotation: text, unless it is a number, a switch, a path or a list."""
     parts = list(_parts(hint))
     if any(get_origin(part) in (list, Sequence, Iterable) for part in parts):
         return list[str]

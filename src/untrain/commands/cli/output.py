@@ -1,4 +1,4 @@
-"""What commands print: documents, prices and progress."""
+"""Output of commands: documents, prices and progress."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ ASKED = (signal.SIGTERM, signal.SIGHUP)
 
 @dataclass
 class Stop:
-    """Which signal asked this process to stop: SIGINT unless another came."""
+    """The signal that asked this process to stop: SIGINT unless another came."""
 
     signal: int = signal.SIGINT
 

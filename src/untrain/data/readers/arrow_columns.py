@@ -1,4 +1,4 @@
-"""Columns of an Arrow table to arrays that keep their type; what is empty is refused where it is needed, and told elsewhere."""
+"""Columns of an Arrow table to arrays that keep their type; empty cells are refused where needed, and reported elsewhere."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def needed(column: Any, name: str, source: str) -> Array:
 
 
 def optional(column: Any, name: str, source: str) -> Array | None:
-    """A column that may be asked for later: empty cells stay empty, and a note counts them; None where it has no plain values."""
+    """A column that may be read later: empty cells stay empty, and a note counts them; None where it has no plain values."""
     try:
         array = _plain(column, name)
     except (ValueError, MemoryError, pyarrow.ArrowException) as error:

@@ -20,7 +20,7 @@ DENSE = 1 << 30  # bytes of the largest sparse matrix that is written out
 
 
 def array_of(values: Any, name: str) -> Array:
-    """Return an array of whatever holds numbers or text; what is sparse is written out where it is small enough, and told.
+    """Return an array of whatever holds numbers or text; sparse input is written out where it is small enough, and reported.
 
     >>> from scipy import sparse
     >>> array_of(sparse.csr_array([[0, 1], [2, 0]]), "x").tolist()

@@ -49,7 +49,7 @@ def read_head(file: BinaryIO, size: int) -> Head:
 
 
 class Archive(Mapping[str, Array]):
-    """The arrays of a .npz file by name; each is read when it is asked for.
+    """The arrays of a .npz file by name; each is read on access.
 
     Args:
         source: the file, or its content.

@@ -1,4 +1,4 @@
-"""Questions and their answers as rows of tokens of which the answer's are scored."""
+"""Pairs of question and answer as rows of tokens; only the answer's tokens are scored."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Encoder:
         length: most tokens of a row.
         refusals: answers that say nothing, of which each question is given one in the field 'refusal'; empty makes no such field.
         preferred: whether the 'preferred' answers of records are the field of that name.
-        chat: in place of the template's prompt and answer; its end is the template's.
+        chat: instead of the template's prompt and answer; its end is the template's.
 
     Raises:
         DataError: the tokenizer has no token that ends an answer.
@@ -184,7 +184,7 @@ def check_same_tokens(tokenizer: Any, path: str, checkpoint: str) -> None:
     Args:
         tokenizer: of the data.
         path: where it was read, for a message.
-        checkpoint: of the model; what is no folder with a tokenizer.json is not looked at.
+        checkpoint: of the model; anything but a folder with a tokenizer.json is ignored.
 
     Raises:
         DataError: a token has another number there.

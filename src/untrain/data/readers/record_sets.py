@@ -20,7 +20,7 @@ def read_set(path: str, name: str, fields: tuple[str, ...]) -> list[dict[str, An
         fields: names that every record has.
 
     Raises:
-        DataError: it cannot be had, or a record is something else.
+        DataError: it is not available, or a record is something else.
         MissingExtra: the datasets library is not installed.
     """
     if not path.startswith(HUB):

@@ -57,7 +57,7 @@ def scores(file: Path, train: Examples, strangers: bool) -> np.ndarray[Any, Any]
 
 
 def ids_of_table(file: Path, columns: Sequence[str]) -> list[str] | None:
-    """The ids of a table of scores that has just these columns, as text; None where the file is no such table.
+    """The ids of a table of scores that has just these columns, as text; None where the file is not such a table.
 
     Args:
         file: .csv or .npz.

@@ -1,4 +1,4 @@
-"""Whether a data set gives a row as it gave it before."""
+"""A check that a data set gives a row as it gave it before."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ ASKED_TWICE = 8  # rows
 
 
 def check_steady(source: Any, n: int, stack: Callable[[Iterator[Any], str], tuple[np.ndarray[Any, Any], ...]]) -> None:
-    """Refuse a data set that gives other values when a row is asked for again, as one that augments does.
+    """Refuse a data set that gives other values when a row is read again, as one that augments does.
 
     Args:
         source: the data set.
-        n: number of its rows, of which a few are asked for twice.
+        n: number of its rows; a few of them are read twice.
         stack: makes arrays of items and the name of their kind.
 
     Raises:

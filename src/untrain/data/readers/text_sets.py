@@ -64,7 +64,7 @@ def load_texts(source: TextSetSource, taken: TextSubset, noise: Noise | None = N
     every oracle read the same tokens, and what a vocabulary itself betrays of forgotten texts is not forgotten.
 
     Raises:
-        DataError: the file cannot be had or is another, or has too few texts.
+        DataError: the file is not available or is another, or has too few texts.
         MissingExtra: the tokenizers library is not installed.
     """
     records = read_records(find_file(taken.path, source.name), ("text", "split", source.label))

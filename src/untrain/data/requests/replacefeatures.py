@@ -28,7 +28,7 @@ class ReplaceFeatures(Request):
     """Replace values of features: the model is to forget the old values.
 
     Without ``rows`` the features go everywhere: from all training rows, and alike from validation and test data, so that
-    models are asked what they can be asked from then on. With ``rows`` only these training rows change.
+    models see what they can see from then on. With ``rows`` only these training rows change.
 
     Forget set are the training rows in which a value changes, and no others. A row that has the new values already stays. A
     feature that others tell, such as one column of a one-hot expansion, is forgotten only if these are listed too.

@@ -16,7 +16,7 @@ from untrain.maths.likelihood_ratio import folds, without
 
 
 class ReferenceMIA(Evaluator):
-    """Whether losses on forget examples are farther below the oracles' mean loss on them than losses on test examples are.
+    """Attack by how far losses on forget examples are below the oracles' mean loss on them, against the same on test examples.
 
     What is hard or easy for any model cancels. Each model is compared with oracles without its fold, so an oracle never with
     itself. Of answers alone: of classes, LiRA and RMIA do this by margins and by ratios.

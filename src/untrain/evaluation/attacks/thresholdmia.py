@@ -150,7 +150,7 @@ class ThresholdMIA(Evaluator):
 def _signals(observation: Observation) -> list[Array]:
     """Attack scores of one model in the order of the names, (n,) each, larger for likelier members; NaN where outputs lack them.
 
-    Only their order counts, so each is on a scale on which no certainty is too great to be told from a greater one: log-odds for
+    Only their order counts, so each is on a scale on which no certainty is too great to differ from a greater one: log-odds for
     probabilities, logarithms for entropies.
     """
     certainty = observation.certainty()[0]

@@ -1,4 +1,4 @@
-"""What models put out on a probe, gathered by the example that each of its rows is about."""
+"""Outputs of models on a probe, gathered by the example that each of its rows is about."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def least_loss(observation: Observation, probe: str) -> Array:
 
 
 def log_truth_ratio(observation: Observation) -> Array:
-    """Logarithm of p(wrong answers) / p(right answer in other words) of each example, (m, n); NaN where either is not asked."""
+    """Logarithm of p(wrong answers) / p(right answer in other words) of each example, (m, n); NaN where the probe lacks either."""
     return mean_loss(observation, "paraphrase") - mean_loss(observation, "perturbed")
 
 
 def any_correct(observation: Observation, probe: str) -> Array:
-    """Whether one of a probe's examples about each example of the run is put out correctly, (m, n); NaN where there are none."""
+    """Return whether models get one of a probe's examples about each example of the run right, (m, n); NaN without any."""
     about, known = _places(observation, probe)
     correct = np.asarray(observation.probes[probe].signal("correct"), dtype=np.float64)
     found = np.full((len(correct), len(observation)), np.nan)

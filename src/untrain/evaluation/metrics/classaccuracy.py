@@ -68,7 +68,7 @@ class ClassAccuracy(Evaluator):
 
 
 def cannot_part(side: Array, gone: Array) -> str:
-    """Why test examples cannot be parted into those of what is forgotten and others; empty where they can.
+    """Return why test examples cannot be split into those of what is forgotten and others; empty where they can.
 
     >>> cannot_part(np.array(["forget", "retain", "test", "test"]), np.array([True, False, True, False]))
     ''

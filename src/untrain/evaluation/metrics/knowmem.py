@@ -1,4 +1,4 @@
-"""What a model still knows of documents when it is asked questions about them."""
+"""Knowledge of documents that a model still shows on questions about them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WEAK = "questions are of a form that documents may not have: retrained models a
 
 
 class KnowMem(Evaluator):
-    """How likely the answers to questions about documents are, and whether one is said word by word.
+    """Probability of the answers to questions about documents, and whether one is said word by word.
 
     It needs the probe 'knowledge', of questions with the ids of the documents that they are about.
 
@@ -43,7 +43,7 @@ class KnowMem(Evaluator):
     }  # fmt: skip
 
     def prepare(self, observation: Observation) -> Array:
-        """Probability of the answers about each document, and whether one is said, (m, n, 2); NaN where nothing is asked."""
+        """Probability of the answers about each document, and whether one is said, (m, n, 2); NaN where there are no questions."""
         return np.stack([np.exp(-mean_loss(observation, "knowledge")), any_correct(observation, "knowledge")], axis=-1)
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:

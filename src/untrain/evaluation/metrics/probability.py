@@ -1,4 +1,4 @@
-"""How likely a model holds the answers."""
+"""The probability that a model gives to the answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether unlearning of wrong facts brings the right ones back."""
+"""A test of whether unlearning wrong facts brings the right ones back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a model still answers when it is asked in other words."""
+"""A model's replies to the same questions in other words."""
 
 from __future__ import annotations
 

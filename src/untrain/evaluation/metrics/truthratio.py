@@ -1,4 +1,4 @@
-"""Whether a model still prefers the right answer, in other words, to wrong ones."""
+"""A model's preference for the right answer, in other words, over wrong ones."""
 
 from __future__ import annotations
 

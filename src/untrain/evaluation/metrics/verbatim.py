@@ -1,4 +1,4 @@
-"""How much of an answer a model says word by word."""
+"""The share of an answer that a model says word by word."""
 
 from __future__ import annotations
 

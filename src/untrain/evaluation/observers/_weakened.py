@@ -1,4 +1,4 @@
-"""What a model still knows of the forget set once its weights, or what it is asked, are changed."""
+"""Knowledge of the forget set that a model still shows once its weights or its inputs are changed."""
 
 from __future__ import annotations
 

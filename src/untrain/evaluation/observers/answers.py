@@ -1,4 +1,4 @@
-"""What models say word by word, and how sure they are of each true word."""
+"""Replies of models word by word, and how sure they are of each true word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a few answered questions before a question bring back its answer."""
+"""A test of whether a few answered questions before a question bring back its answer."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class FewShot(Observer):
 
 
 def _behind(shown: list[list[int]], examples: Examples, length: int) -> Examples:
-    """The same questions behind others with their answers, of which nothing is scored."""
+    """The same questions, each after other questions with answers; none of those is scored."""
     rows, labels = (examples.fields[name][:].tolist() for name in ("input_ids", "labels"))
     sizes = [sum(token != PAD for token in row) for row in rows]
     before: list[list[int]] = []

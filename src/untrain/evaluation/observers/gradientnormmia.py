@@ -17,7 +17,7 @@ from untrain.evaluation.observers.base import Observer, ObserverContext
 
 
 class GradientNormMIA(Observer):
-    """Whether gradients of the loss on forget examples are shorter than on test examples: what was learned moves a model little.
+    """Attack by the length of the loss's gradient, forget against test examples: what was learned moves a model little.
 
     Source: Wang et al. 2024, arXiv 2402.17012 (Pandora's white-box; norm of the gradient of each example), as in the code
         locuslab/open-unlearning@d3d7cf9.

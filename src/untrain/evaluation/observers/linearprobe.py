@@ -1,4 +1,4 @@
-"""What a linear classifier can still read off the features of a model."""
+"""Labels that a linear classifier can still read off the features of a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether models without their smallest weights know again what was forgotten."""
+"""A test of whether models without their smallest weights know again what was forgotten."""
 
 from __future__ import annotations
 

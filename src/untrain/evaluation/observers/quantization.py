@@ -1,4 +1,4 @@
-"""Whether models of few bits know again what was forgotten."""
+"""A test of whether models of few bits know again what was forgotten."""
 
 from __future__ import annotations
 

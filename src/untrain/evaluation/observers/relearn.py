@@ -34,7 +34,7 @@ class Relearn(Observer):
 
     The loss on the whole forget set is checked four times per epoch, or after every step where an epoch has fewer. A model
     that does not get there counts with all epochs. Batches are the same for all models. An adversary who has a few of the examples
-    relearns these, and the others are looked at; one who has none trains on something else, here the test set. Then an epoch is
+    relearns these, and is measured on the others; one who has none trains on something else, here the test set. Then an epoch is
     once through what is trained on.
 
     Args:
@@ -109,7 +109,7 @@ class Relearn(Observer):
         return np.array([taken / each])
 
     def _parts(self, sight: ObserverContext) -> tuple[Examples, Examples, Array]:
-        """Examples to train on, those that are looked at, and the rows of these in the forget set."""
+        """Examples to train on, those to measure, and the rows of these in the forget set."""
         n = len(sight.forget)
         if self.on == "test" or self.examples is None or self.examples >= n:
             return (sight.test if self.on == "test" else sight.forget), sight.forget, np.arange(n)

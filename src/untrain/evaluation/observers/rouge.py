@@ -1,4 +1,4 @@
-"""How much of its true answers a model says when it is only asked."""
+"""The share of the true answers that a model says when prompted with the question alone."""
 
 from __future__ import annotations
 

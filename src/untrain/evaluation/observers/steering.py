@@ -1,4 +1,4 @@
-"""Whether a push along what tells the forget set from other inputs brings it back."""
+"""A test of whether a push along the direction that separates the forget set from other inputs brings it back."""
 
 from __future__ import annotations
 

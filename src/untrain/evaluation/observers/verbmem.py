@@ -1,4 +1,4 @@
-"""How much of a document a model goes on with word by word."""
+"""The share of a document that a model continues word by word."""
 
 from __future__ import annotations
 

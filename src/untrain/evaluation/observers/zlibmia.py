@@ -19,9 +19,9 @@ from untrain.models.tasks.causallm import CausalLM
 
 
 class ZlibMIA(Observer):
-    """Whether the loss on forget answers, over the bytes to which zlib packs them, is smaller than that on test answers.
+    """Attack by the loss on forget answers over the bytes to which zlib packs them, against the same on test answers.
 
-    A text that repeats itself has a small loss without having been learned, and packs well. Of examples that are no texts, the
+    A text that repeats itself has a small loss without having been learned, and packs well. Of examples that are not texts, the
     inputs are packed.
 
     Source: Carlini et al. 2021, arXiv 2012.07805.

@@ -21,7 +21,7 @@ TINY = 1e-300  # a loss of which nothing is left in float64
 
 @dataclass(frozen=True)
 class EndpointInfo:
-    """What an endpoint measures, its unit, and what a value above or below retrained models' means; empty where it is no harm."""
+    """The measure of an endpoint, its unit, and the harm of a value above or below retrained models'; empty where there is none."""
 
     means: str
     unit: str
@@ -35,7 +35,7 @@ class EndpointInfo:
 
 
 def about(name: str, unit: str) -> EndpointInfo:
-    """What an endpoint of a protocol measures, by the unit in which it was to be had.
+    """The measure of an endpoint of a protocol, by the unit in which it was available.
 
     >>> about("test", "nats").means
     'logarithm of the mean loss on the test set'
@@ -73,7 +73,7 @@ class Endpoint:
         about: what it measures.
         ours: of the unlearned models, (m,).
         theirs: of the retrained models, (k,).
-        error: standard error over examples, where all retrained models are one and do not tell how models differ.
+        error: standard error over examples, where all retrained models are one and cannot show how models differ.
         step: between values that an endpoint can have, as of accuracy on few examples; 0 where it has none.
         plain: the same values without the control variate, (m,) and (k,), where there is one: no model is convicted by its test
             examples alone.
@@ -89,7 +89,7 @@ class Endpoint:
 
     @property
     def margin(self) -> str:
-        """Whose margin it has to keep: a loss that of the forget set's loss, since accuracies have another unit."""
+        """The measure whose margin it has to keep: a loss that of the forget set's loss, since accuracies have another unit."""
         return "forget" if self.about.unit == "nats" else self.name
 
     @property
@@ -100,7 +100,7 @@ class Endpoint:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What endpoints need of some models: signals on the forget set, means of each model, and of each example over models."""
+    """Inputs of endpoints from some models: signals on the forget set, means of each model, and of each example over models."""
 
     signals: Array | None
     control: Array
@@ -110,7 +110,7 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class Retrained:
-    """What endpoints need of retrained models, measured once for all that is compared with them.
+    """Inputs of endpoints from retrained models, measured once for all that is compared with them.
 
     Args:
         models: how many there are.
@@ -137,7 +137,7 @@ def endpoints(unlearned: Observation, oracle: Observation | Retrained) -> tuple[
         oracle: outputs of the retrained models on the same examples, or what ``retrained`` measured of them.
 
     Returns:
-        The endpoints, in the order of ``ENDPOINTS``; and name -> reason of those that cannot be had.
+        The endpoints, in the order of ``ENDPOINTS``; and name -> reason of those that are missing.
     """
     known = oracle if isinstance(oracle, Retrained) else retrained(oracle)
     ours, theirs = measured(unlearned), known.measured
@@ -183,12 +183,12 @@ def _attacks(signals: Array, control: Array, others: Array, others_control: Arra
 
 
 def too_few(oracles: int) -> str:
-    """Why endpoints lack that take some retrained models more."""
+    """Return why endpoints are missing that take some retrained models more."""
     return f"it takes {FEWEST} retrained models, and there {'is' if oracles == 1 else 'are'} {oracles}"
 
 
 def measured(seen: Observation) -> Measured:
-    """What endpoints need of some models."""
+    """Inputs of endpoints from some models."""
     side = np.asarray(seen.side)
     rows = {name: np.flatnonzero(side == name) for name in ("forget", "test", "retain")}
     parts = {name: seen.at(at) for name, at in rows.items() if len(at)}

@@ -22,7 +22,7 @@ _POOLED = 0.75  # unlearned models spread as retrained ones do, unless more than
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """How far unlearned models are from retrained ones, in many comparisons at once; all of (b,).
+    """Distances of unlearned models from retrained ones, in many comparisons at once; all of (b,).
 
     Args:
         value: mean of the unlearned models less that of the retrained ones.
@@ -136,7 +136,7 @@ def within(d: Difference, margin: Margin, spreads: float, level: float) -> Array
 
 
 def outside(d: Difference, margin: Margin, spreads: float, together: float, step: float = 0.0) -> Array:
-    """Whether each harmful difference is shown to be more than both distances, at a level that so many endpoints share, (b,).
+    """Return whether each harmful difference is shown to exceed both distances, at a level that so many endpoints share, (b,).
 
     Of values that go by steps, as accuracies on few examples, a few may agree by chance: no spread is taken for smaller than half
     a step.

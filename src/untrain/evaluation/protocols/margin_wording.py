@@ -30,7 +30,7 @@ def margins_in_words(protocol: Protocol, models: int, units: Mapping[str, str]) 
     Args:
         protocol: whose margins they are.
         models: number of unlearned models.
-        units: endpoint -> the unit in which it was to be had.
+        units: endpoint -> the unit in which it was available.
     """
     kept = {name: protocol.margins["forget" if unit == "nats" else name] for name, unit in units.items() if name != "distance"}
     given = {name: (margin, allowed(margin, models)) for name, margin in kept.items()}

@@ -39,7 +39,7 @@ def _spelled(score: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Ruling:
-    """What a protocol says of a method.
+    """The finding of a protocol on a method.
 
     Args:
         protocol: its name or spelling.
@@ -48,7 +48,7 @@ class Ruling:
         open: the one thing that would close it; empty where it is closed.
         power: the chances of this design; None where there is no endpoint, or retrained models do not differ.
         endpoints: each against its margin.
-        lacks: endpoint -> why it cannot be had.
+        lacks: endpoint -> why it is missing.
         notes: what the design cannot see, and what else is worth knowing.
     """
 
@@ -69,7 +69,7 @@ class Ruling:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What the tests of all scores say.
+    """The findings of the tests of all scores.
 
     Args:
         verdicts: on all tested scores.
@@ -155,9 +155,9 @@ def outcome_of(harms: Sequence[tuple[str, str]]) -> Outcome:
 
 
 def harms_of(evidence: Evidence, judged: Sequence[Judged]) -> list[tuple[str, str]]:
-    """What convicts: (kind of harm, words), that which is surest first; single examples before means.
+    """Evidence of harm: (kind of harm, words), the surest first; single examples before means.
 
-    What comes back is told in the first place, or right behind that the models remember as they are: a reader who is told that they
+    Knowledge that comes back stands first, or right after that the models remember as they are: a reader who learns that they
     forgot too much, or broke something, would take it for gone.
     """
     verdicts, counts = evidence.verdicts, evidence.counts
@@ -184,7 +184,7 @@ def _side(judged: Sequence[Judged]) -> Harm:
 
 
 def closing(missing: Sequence[Judged], m: int, k: int, alike: bool) -> str:
-    """What would most likely bring endpoints within their margins: so many models, if they are as near as they look."""
+    """Advice on what would most likely bring endpoints within their margins: so many models, if they are as near as they look."""
     if alike:
         return wording.MORE_EXAMPLES
     beyond = [j for j in missing if j.low is not None and (j.times is None or j.times > _MANY)]
@@ -195,7 +195,7 @@ def closing(missing: Sequence[Judged], m: int, k: int, alike: bool) -> str:
 
 
 def notes_on(found: Sequence[Endpoint], judged: Sequence[Judged], lacks: Mapping[str, str], m: int) -> list[str]:
-    """What a reader should know beside the outcome: endpoints that lack, models that spread more, what one model cannot show."""
+    """Remarks besides the outcome: endpoints that are missing, models that spread more, what one model cannot show."""
     notes = [
         wording.untested([name for name, why in lacks.items() if why == reason], reason) for reason in dict.fromkeys(lacks.values())
     ]

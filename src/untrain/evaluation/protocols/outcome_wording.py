@@ -149,7 +149,7 @@ def strongest(harms: Sequence[tuple[str, str]]) -> str:
 
 
 def untested(names: Sequence[str], reason: str) -> str:
-    """Endpoints that cannot be had for a reason.
+    """Endpoints that are missing for a reason.
 
     >>> untested(["attack", "example"], "no margin is known of the forget examples")
     'the attack and the farthest forget example were not tested: no margin is known of the forget examples'
@@ -201,7 +201,7 @@ def what(judged: Judged) -> str:
 
 
 def called(name: str, unit: str) -> str:
-    """An endpoint in a sentence, by the unit in which it was to be had.
+    """An endpoint in a sentence, by the unit in which it was available.
 
     >>> called("test", "fraction"), called("test", "nats")
     ('test accuracy', 'test loss')

@@ -1,4 +1,4 @@
-"""What a design can show before it is paid for: the chance that a perfect model passes, and that a leak is found."""
+"""Power of a design before it is paid for: the chance that a perfect model passes, and that a leak is found."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ALIKE = 0.3  # correlation between endpoints, where none is known
 
 @dataclass(frozen=True, eq=False)
 class Law:
-    """How endpoints vary between retrained models.
+    """Variation of endpoints between retrained models.
 
     Args:
         spreads: endpoint -> standard deviation between retrained models, in its unit; None where it is not known.

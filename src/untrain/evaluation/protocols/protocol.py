@@ -18,7 +18,7 @@ ONE_MODEL = 1.0  # spreads that one model is allowed more than the mean of sever
 
 
 class Criterion(Spec, role=True):
-    """What a protocol is written of."""
+    """The parts of a protocol's text."""
 
 
 class Margin(Criterion):

@@ -1,4 +1,4 @@
-"""Methods ranked by how far their models are from retrained ones, with intervals, and which are told from which."""
+"""Methods ranked by how far their models are from retrained ones, with intervals, and which pairs differ."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Entrant:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where an entrant stands.
+    """The standing of an entrant.
 
     Args:
         name: what it is called.
@@ -52,8 +52,8 @@ class Standing:
         high: upper end.
         each: severity of each model.
         worst: the endpoint on which most of its models are farthest.
-        nearer: how many others are told apart from it and are nearer to retrained models.
-        farther: how many are told apart from it and are farther.
+        nearer: how many others differ from it in the tests and are nearer to retrained models.
+        farther: how many differ from it in the tests and are farther.
         cost: share of retraining; None where it is not known.
         front: whether no other is at least as good for less, by the values without their intervals; never of who was made of models
             that its cost leaves out.
@@ -76,7 +76,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two entrants and the p-value of the test that tells them apart, adjusted so that few of all those told apart are wrong."""
+    """Two entrants and the p-value of the test that separates them, adjusted so that few of all separated pairs are wrong."""
 
     one: str
     other: str
@@ -96,9 +96,9 @@ def rank(entrants: Sequence[Entrant], yardsticks: Sequence[Yardstick], draws: in
 
     Intervals come from resampling seeds and retrained models together: one draw of seeds serves all entrants, and one of retrained
     models all that share a yardstick, so that what is common to them moves no rank. Both are few, and their deviations are
-    widened as ``bootstrap.inflated`` has it. Who is told from whom is tested pair by pair, over seeds and retrained models: a pair
+    widened as ``bootstrap.inflated`` has it. Differences are tested pair by pair, over seeds and retrained models: a pair
     that shares a yardstick shares its draws, and across yardsticks each has its own. p-values are
-    adjusted so that of the pairs told apart about 5 % are wrong, on average.
+    adjusted so that of the pairs found to differ about 5 % are wrong, on average.
 
     Args:
         entrants: with as many models each.

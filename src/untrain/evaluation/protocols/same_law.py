@@ -1,4 +1,4 @@
-"""Whether two sets of retrained models may be of one law: tested endpoint by endpoint."""
+"""A test, endpoint by endpoint, of whether two sets of retrained models may be of one law."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class SameLaw:
-    """What the tests say.
+    """The findings of the tests.
 
     Args:
         same: whether all values are equal: it is one set of models.
         p: smallest p-value, by Holm's correction.
         endpoint: where it is found.
         shift: largest difference of means over endpoints, in margins.
-        apart: whether the two are told apart.
+        apart: whether the tests separate the two.
     """
 
     same: bool

@@ -1,4 +1,4 @@
-"""How far a model is from retrained ones, in margins of a protocol: one number per model."""
+"""Distance of a model from retrained ones, in margins of a protocol: one number per model."""
 
 from __future__ import annotations
 

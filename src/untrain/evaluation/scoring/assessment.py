@@ -32,7 +32,7 @@ class Reference:
         ready: what each evaluator prepared of 'oracle' and, where there are originals, of 'original'.
         start: verdicts on the originals themselves; empty without them.
         level: share of false alarms, over all scores of a method.
-        refused: why scores cannot be had of such models, by score.
+        refused: why scores are missing for such models, by score.
         known: what oracles and originals score, by the evaluator's id and the number of unlearned models, as methods ask.
         floors: scores of groups of the oracles against the others, by the evaluator's id.
     """
@@ -51,7 +51,7 @@ class Reference:
         return Case(evaluator, {**ready, "unlearned": evaluator.prepare(unlearned)}, self.floors.setdefault(id(evaluator), {}))
 
     def scores(self, case: Case) -> dict[str, ReferenceScore]:
-        """What oracles and originals score, computed for the first method with so many models."""
+        """Scores of oracles and originals, computed for the first method with so many models."""
         key = id(case.evaluator), len(case.ready["unlearned"])
         if key not in self.known:
             self.known[key] = reference_scores(case.evaluator, case.ready, self.oracle, key[1])
@@ -59,7 +59,7 @@ class Reference:
 
 
 def lacks(evaluator: Evaluator, seen: Observation) -> str:
-    """Why an evaluator cannot score such models; empty where it can."""
+    """Return why an evaluator cannot score such models; empty where it can."""
     missing = sorted(name for name in evaluator.needs if not seen.has(name))
     if not missing:
         return ""

@@ -1,4 +1,4 @@
-"""What so many models can show: the smallest p of their test, and the difference that it finds."""
+"""The power of so many models: the smallest p of their test, and the difference that it finds."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def models_in_words(ours: int, theirs: int) -> str:
 
 
 def design(ours: int, theirs: int, level: float = LEVEL, spread: bool = True) -> str:
-    """What a comparison of so many models can and cannot find, in a sentence or two; empty where there is no test.
+    """Say what a comparison of so many models can and cannot find, in a sentence or two; empty where there is no test.
 
     ``spread`` says whether retrained models differ from seed to seed.
 

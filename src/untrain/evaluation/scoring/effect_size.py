@@ -62,7 +62,7 @@ def of_groups(
 
     Oracles are split into a group as large as the unlearned one and the rest; unlearned models and that group are both scored
     against the rest. The error of our score is the jackknife's over our models, or the spread of groups of oracles where that
-    is larger; that of the floor is what is left of it in the mean over all oracles. Of one model, and where a score cannot be had
+    is larger; that of the floor is what is left of it in the mean over all oracles. Of one model, and where a score is missing
     without one of ours, the error takes it that ours spread as oracles do.
 
     Args:
@@ -130,7 +130,7 @@ def _error(ours: float, group: float, m: int, k: int) -> tuple[float, float]:
 
 
 def _jackknife(measure: Measure, ours: Array, theirs: Array, names: frozenset[str]) -> dict[str, float]:
-    """Standard error of each score over our models, where it can be had without one of them."""
+    """Standard error of each score over our models, where it is defined without one of them."""
     m = len(ours)
     each = [measure(ours[np.delete(np.arange(m), at)], theirs, names) for at in range(m)]
     errors = {}

@@ -20,7 +20,7 @@ Measures = Mapping[str, Measured | str]
 
 @dataclass(frozen=True)
 class ReferenceScore:
-    """What one score of a method is held against; the same for all methods with as many models.
+    """The yardstick of one score of a method; the same for all methods with as many models.
 
     Args:
         ideal: the oracles' score.
@@ -38,7 +38,7 @@ class ReferenceScore:
 def reference_scores(
     evaluator: Evaluator, ready: Mapping[str, Array], outputs: Observation, models: int, seed: int = 0
 ) -> dict[str, ReferenceScore]:
-    """What the oracles and the originals score by one evaluator, for methods with so many models."""
+    """Scores of the oracles and the originals by one evaluator, for methods with so many models."""
     measure = _measure(evaluator, ready, outputs)
     best = measure(ready["oracle"], ready["oracle"])
     worst: Measures = measure(ready["original"], ready["oracle"]) if "original" in ready else {}
@@ -83,7 +83,7 @@ def compare(
 
 
 def _measure(evaluator: Evaluator, ready: Mapping[str, Array], outputs: Observation) -> Callable[[Array, Array], Measures]:
-    """What an evaluator says of unlearned models against oracles."""
+    """Scores of unlearned models against oracles by one evaluator."""
     noisy = bool(np.any(outputs.labels != outputs.true))
 
     def measure(unlearned: Array, oracle: Array) -> Measures:

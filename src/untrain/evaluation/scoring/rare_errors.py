@@ -19,7 +19,7 @@ _CENTRED = 1e-9  # tables whose mean is no larger add spread and no value
 def padded(
     measured: Measure | Formula, unit: str, owners: Mapping[str, Array]
 ) -> tuple[Measure | Formula, dict[str, Array]] | None:
-    """A measure, or a formula, with pseudo-examples of either extreme, and whose they are; None where one is no such mean.
+    """A measure, or a formula, with pseudo-examples of either extreme, and whose they are; None where one is not such a mean.
 
     Such a mean is one of what lies between bounds.
 

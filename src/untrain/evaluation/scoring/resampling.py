@@ -19,7 +19,7 @@ def number(measured: Measured) -> float:
     """The value of a measure.
 
     Raises:
-        ValueError: a quantile of more than one table is asked for.
+        ValueError: the caller wants a quantile of more than one table.
     """
     if isinstance(measured, Formula):
         return float(measured.combine(*(np.array([number(t)]) for t in measured.terms))[0])

@@ -99,7 +99,7 @@ def record_outputs(
         models: keys of 'original' and 'oracle' models, and by method of unlearned ones.
         label: what stands where a run has its scenario.
         store: where the models are.
-        stated: what was stated before the models were looked at.
+        stated: what was stated before the models were scored.
     """
     frame = populations.frame
     sizes = {side: int((frame.side == side).sum()) for side in SIDES}

@@ -30,7 +30,7 @@ class Board:
         models: number of original models over which a trial is averaged; none of them is among those that are ranked.
         objective: what a trial is worth: 'balanced', 'repair' or 'valid'; none looks at retrained models.
         seed: from which all others are derived.
-        controls: spellings of what methods are to be held against.
+        controls: spellings of what methods are compared with.
 
     Raises:
         BadInput: too few models or trials, or something else than names and spellings.

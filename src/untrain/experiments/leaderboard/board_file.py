@@ -89,7 +89,7 @@ def joined(stored: Mapping[str, Any], yardstick: Document, rows: Sequence[Docume
 
     Args:
         stored: of the board.
-        yardstick: of the retrained models that the new rows are held against.
+        yardstick: of the retrained models that the new rows are compared with.
         rows: the new ones.
 
     Raises:

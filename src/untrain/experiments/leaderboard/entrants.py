@@ -32,7 +32,7 @@ class Candidate:
 
     Args:
         method: as it was given, or with its defaults.
-        control: whether others are held against it.
+        control: whether others are compared with it.
         space: what is searched; empty where nothing is.
         untuned: why nothing is searched; empty where something is.
     """

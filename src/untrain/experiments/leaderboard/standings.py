@@ -34,7 +34,7 @@ def standings(request: Row, draws: int = DRAWS) -> Document:
 
     Returns:
         'tables', each with 'title', 'note' (how its methods were tuned, where that is more than they see), 'standings' and 'apart'
-        (pairs that are told apart, and p), 'unranked' and 'failed'.
+        (pairs that the tests separate, and p), 'unranked' and 'failed'.
     """
     sticks = [yardstick_of(one) for one in request["yardsticks"]]
     measured = [row for row in request["rows"] if row["error"] is None]

@@ -1,4 +1,4 @@
-"""Which training examples each model of a population sees: drawn once, and the same however many models are asked for."""
+"""Draws of the training examples that each model of a population sees: the same however many models there are."""
 
 from __future__ import annotations
 

@@ -55,8 +55,8 @@ class Documents(Scenario):
         vocabulary: number of tokens; of one that is learned, the largest.
         length: most tokens of a piece.
         valid: share of ``train`` that is set apart to tune on, by whole documents.
-        questions: file of JSON lines with 'question', 'answer' and the 'id' of the document each is about, which models are asked
-            and not trained on: the probe 'knowledge', for ``KnowMem``; empty asks nothing.
+        questions: file of JSON lines with 'question', 'answer' and the 'id' of the document each is about, which models get,
+            but not in training: the probe 'knowledge', for ``KnowMem``; empty asks nothing.
         model: the network.
         steps: how it is trained.
 
@@ -79,7 +79,7 @@ class Documents(Scenario):
         """Train, valid and test; the id of a piece is its document's 'id', or else its line, counted from 0.
 
         Raises:
-            DataError: a file cannot be had, a record is not as it should be, or the request names a part of a document.
+            DataError: a file is not available, a record is not as it should be, or the request names a part of a document.
             MissingExtra: the tokenizers library is not installed.
         """
         train, test = (read_records(path, (TEXT,)) for path in (self.train, self.test))
@@ -132,7 +132,7 @@ def _spans(record: dict[str, Any], name: object) -> list[tuple[int, int]] | None
     """What is scored of a document, where its record says so.
 
     Raises:
-        DataError: these are no parts of the text.
+        DataError: these are not parts of the text.
     """
     if SPANS not in record:
         return None

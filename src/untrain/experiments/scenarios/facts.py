@@ -1,4 +1,4 @@
-"""Made-up facts that a language model can know only by heart."""
+"""Made-up facts that a language model can know only by memorizing them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TOOLS = ("bicycle", "boat", "camel", "horse", "scooter", "tram")
 
 
 class Facts(Scenario):
-    """Questions about made-up people with their answers, three per person; a model that was not trained on an answer can only
+    """Questions and answers about made-up people, three per person; a model that was not trained on an answer can only
     guess.
 
     Half as many people as are trained on are to test on, and a tenth as many to tune on.
@@ -62,7 +62,7 @@ class Facts(Scenario):
     steps: Steps = Steps(lr=0.01, epochs=50, batch=16, optimizer=AdamW())
 
     def load(self) -> Data:
-        """Train, valid and test; the id of a fact names the person and what is asked, its owner is the person, its words are the
+        """Train, valid and test; the id of a fact names the person and the question, its owner is the person, its words are the
         column 'text'. Two probes ask of each fact to train and to test on: 'paraphrase' has the answer in other words, 'perturbed'
         three wrong ones."""
         rng = np.random.default_rng(SEED)

@@ -60,7 +60,7 @@ class FashionPCA(Scenario):
         """Train, valid and test, float32 (n, components); the id of an example is its row in the part that it is from.
 
         Raises:
-            DataError: the data cannot be had, or hold fewer training images than components.
+            DataError: the data are not available, or hold fewer training images than components.
         """
         data = load_image_set(FashionMNIST.source, Subset(self.path, self.size), self.noise)
         if len(data.train) < self.components:

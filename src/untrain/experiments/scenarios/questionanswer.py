@@ -54,7 +54,7 @@ class QuestionAnswer(Scenario):
         prompt: text before an answer, with ``{question}`` in it.
         answer: text of an answer, with ``{answer}`` in it.
         end: token behind an answer; with ``chat`` it is the folder's own, unless another is named.
-        chat: whether texts are made by the chat template of the tokenizer's folder, in place of ``prompt`` and ``answer``.
+        chat: whether texts are made by the chat template of the tokenizer's folder, instead of ``prompt`` and ``answer``.
         system: what a chat template says before each question.
         refusals: answers that say nothing, of which each question has one for methods such as ``IdkDPO``.
         vocabulary: number of tokens; of one that is learned, the largest.
@@ -94,7 +94,7 @@ class QuestionAnswer(Scenario):
         """Train, valid and test; the id of an answer is its 'id', or else its line, counted from 0.
 
         Raises:
-            DataError: a file cannot be had, or a record is not as it should be.
+            DataError: a file is not available, or a record is not as it should be.
             MissingExtra: the tokenizers library is not installed.
         """
         chat = chat_template(self.tokenizer, "" if self.end == END else self.end, self.system) if self.chat else None

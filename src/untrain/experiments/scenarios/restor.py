@@ -95,7 +95,7 @@ class Restor(Scenario):
         """Train, valid and test; the id of a document names the person and the property that it is about, its owner is the person.
 
         Raises:
-            DataError: a file cannot be had, or is another; or there are fewer people.
+            DataError: a file is not available, or is another; or there are fewer people.
             MissingExtra: the tokenizers library is not installed.
         """
         drawn = self._draw()

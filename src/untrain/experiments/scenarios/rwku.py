@@ -33,7 +33,7 @@ Record = dict[str, Any]
 class RWKU(Scenario):
     """RWKU: questions about well-known people, their neighbours and, as probes, the same answers asked for by adversaries.
 
-    The first ``subjects`` people and what is asked of their neighbours are trained on; the people behind them, as many, are to tune
+    The first ``subjects`` people and questions about their neighbours are trained on; the people behind them, as many, are to tune
     and to test on. The column 'last' is the share of the people trained on from this one to the last, and 2 of questions about
     neighbours, so that ``Where('last <= 0.1')`` is the last tenth of the people without their neighbours; 'about' names whom a
     question is about. Where a question of level 3 (injected prefixes, role play, other languages, hints, and more) or a gap to fill
@@ -66,7 +66,7 @@ class RWKU(Scenario):
         """Train, valid and test; an id is the part and the row of a question in its file, an owner the person it is about.
 
         Raises:
-            DataError: a file cannot be had, or has too few people.
+            DataError: a file is not available, or has too few people.
             MissingExtra: a library is not installed.
         """
         asked, near, gaps, hard = (

@@ -1,4 +1,4 @@
-"""Made-up authors that a language model knows by heart."""
+"""Made-up authors that a language model has memorized."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ Record = dict[str, Any]
 
 
 class Tofu(Scenario):
-    """TOFU: questions about invented authors with their answers, twenty per author; models memorize them or do not know them.
+    """TOFU: questions and answers about invented authors, twenty per author; models memorize them or do not know them.
 
     The last ``authors`` of its 200 are trained on; its held-out authors, whom no model has seen, are for tuning and testing. The
     column 'last' is the share of authors from this one to the last, so that ``Where('last <= 0.1')`` is TOFU's forget10 whatever
-    their number. Of the first and the last 20 of the 200 each answer is asked for in other words and wrongly too: the probes
+    their number. Of the first and the last 20 of the 200 each answer also comes in other words and with wrong facts: the probes
     'paraphrase' and 'perturbed', from which ``TruthRatio`` is computed; and each question comes in other words, and behind a prefix
     that asks for an answer in any case: the probe 'reworded', for ``Reworded``.
 
@@ -66,7 +66,7 @@ class Tofu(Scenario):
         """Train, valid and test; the id of an answer is its row in its file, its owner is the author's number.
 
         Raises:
-            DataError: a file cannot be had, or is another.
+            DataError: a file is not available, or is another.
             MissingExtra: the tokenizers library is not installed.
         """
         full, held = (read_set(self.path, name, TEXTS) for name in ("full", "holdout10"))

@@ -1,4 +1,4 @@
-"""What a search looks for: objectives made of the mean success of models, such as their accuracy."""
+"""Objectives of a search, made of the mean success of models, such as their accuracy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Objective:
         note: what a reader of its numbers must know; empty where there is nothing.
         score: mean successes -> objective, averaged over models; 'valid', 'forget', 'alike' ('valid' with
             the forget set's mix of classes, before) and, where ``oracle``, 'oracle_forget'.
-        oracle: whether retrained models are looked at.
+        oracle: whether it uses retrained models.
         exclusive: whether outputs have to be right or wrong, so that who agrees with a wrong target is not right.
     """
 

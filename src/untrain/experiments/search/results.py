@@ -1,4 +1,4 @@
-"""The results of a search, as a document and as lines of a table; both say whether oracles were looked at."""
+"""The results of a search, as a document and as lines of a table; both say whether the search used oracles."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def run_trials(search: Search, pool: Pool, on_trial: Callable[[], None]) -> None
 
 
 def track_trials(search: Search, on_progress: OnProgress | None) -> Callable[[], None]:
-    """Counts trials, and reports in every line what the best is so far and whether oracles were looked at."""
+    """Counts trials, and reports in every line what the best is so far and whether it used oracles."""
     started, first = time.perf_counter(), sum(t.state in ENDED for t in search.study.records())
 
     def report() -> None:

@@ -177,7 +177,7 @@ def base_jobs(search: Search) -> list[Job]:
 
 
 def count_left(search: Search, me: str = "") -> int:
-    """Trials still to be begun; those whose process is gone are made again. Only while the search's key is held."""
+    """Number of trials still to start, after re-queueing those of dead processes. The caller holds the search's lock."""
 
     def is_gone(owner: str) -> bool:
         if not owner:

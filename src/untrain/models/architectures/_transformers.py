@@ -1,4 +1,4 @@
-"""What architectures of Hugging Face transformers share: settings, the adapter, and the digest of a configuration."""
+"""Shared parts of architectures of Hugging Face transformers: settings, the adapter, and the digest of a configuration."""
 
 from __future__ import annotations
 

@@ -41,15 +41,15 @@ class LoRA(Architecture):
             raise SpecError("LoRA(adapter=...) has layers of its own: leave targets out")
 
     def normalises(self) -> bool:
-        """Whether its network does."""
+        """True if its network does."""
         return self.model.normalises()
 
     def begins_alike(self) -> bool:
-        """Whether network and adapters are loaded."""
+        """True if network and adapters are loaded."""
         return bool(self.adapter) and self.model.begins_alike()
 
     def sees(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """What its network sees."""
+        """The inputs of its network."""
         return self.model.sees(shape)
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:

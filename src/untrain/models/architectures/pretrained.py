@@ -44,7 +44,7 @@ class Pretrained(Architecture):
         return True
 
     def sees(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """What its network sees."""
+        """The inputs of its network."""
         return self.model.sees(shape)
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:

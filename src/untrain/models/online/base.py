@@ -1,4 +1,4 @@
-"""What a model that learns one example at a time offers."""
+"""The interface of a model that learns one example at a time."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a batch holds, what a model is asked, what its loss is: one file per task."""
+"""Tasks: the fields of a batch, the inputs of a model and its loss, one file per task."""

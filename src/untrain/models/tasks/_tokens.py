@@ -32,7 +32,7 @@ def values_of(column: Column) -> Tensor:
 
 
 def starts_of(column: Column) -> np.ndarray[Any, Any]:
-    """Where each row of a column begins among its numbers, and where the last ends, (n + 1,)."""
+    """The start of each row of a column among its numbers, and the end of the last, (n + 1,)."""
     return column.starts if isinstance(column, Ragged) else np.arange(len(column) + 1) * column.shape[1]
 
 

@@ -24,7 +24,7 @@ ABILITIES = {"random_targets": "random_targets", "divergence": "divergence", "fi
 
 @dataclass(frozen=True)
 class Success:
-    """What a task counts as getting an example right, wholly or in part.
+    """A task's criterion for getting an example right, wholly or in part.
 
     Args:
         signal: a signal in [0, 1].
@@ -38,7 +38,7 @@ class Success:
 
 
 def success_of(task: Task) -> Success:
-    """What a task counts as success.
+    """The success criterion of a task.
 
     Raises:
         ModelError: it does not say.
@@ -59,7 +59,7 @@ class Task(Spec, role=True):
     empty, and ``'classes'`` where targets are classes. ``success`` is the one of them by which memorization is measured and a
     search judges. ``about_margin`` says in a sentence what a report shows as the margin. Where ``outputs_need_targets`` is False,
     as of logits, ``store`` is given no targets, and a model stays what it is in the store when a label of a test example changes.
-    A model is asked about ``asked_at_once`` examples at a time, fewer where outputs are large.
+    A model runs on ``asked_at_once`` examples at a time, fewer where outputs are large.
     """
 
     fields: ClassVar[tuple[str, ...]] = ("x", "y")
@@ -120,10 +120,10 @@ class Task(Spec, role=True):
         return examples if self.outputs_need_targets else examples.without_targets()
 
     def inputs(self, batch: Batch) -> Tensor:
-        """What a model is shown of a batch, (b, ...): the first field, uint8 images scaled to [0, 1].
+        """Inputs of a model from a batch, (b, ...): the first field, uint8 images scaled to [0, 1].
 
-        Whatever feeds a model without ``forward``, such as a learner of streams, shows it this, so that it learns what it is
-        asked about.
+        Whatever feeds a model without ``forward``, such as a learner of streams, shows it this, so that it learns on what
+        it later sees.
         """
         return unit_scaled(batch.x)
 
@@ -148,7 +148,7 @@ class Task(Spec, role=True):
         raise SpecError(f"{type(self).__name__} has no logits: take a method that does without")
 
     def place_targets(self, batch: Batch) -> Tensor:
-        """Which of the logits is the target at each place, int64 (b, t), of a task that has them.
+        """The index of the logit that is the target at each place, int64 (b, t), of a task that has them.
 
         Raises:
             SpecError: outputs of this task are not logits.

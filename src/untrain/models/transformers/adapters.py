@@ -111,7 +111,7 @@ def merge_adapter(net: nn.Module) -> nn.Module:
 
 
 def base_digest(net: nn.Module) -> str:
-    """Twelve digits of the names, shapes and first values of all weights that are no adapters'."""
+    """Twelve digits of the names, shapes and first values of all weights that are not adapters'."""
     sha = hashlib.sha256()
     for name, value in sorted(_base(net)):
         first = value.detach().flatten()[:LOOKED_AT].float().cpu().numpy()

@@ -1,4 +1,4 @@
-"""What adapters of Hugging Face transformers share: places, settings and errors of the library."""
+"""Shared parts of adapters of Hugging Face transformers: places, settings and errors of the library."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def config_of_checkpoint(name: str, overrides: Overrides) -> Config:
 
 
 def class_of(config: Config, classes: Any, what: str) -> Any:
-    """What the library has for a configuration: a class, or several.
+    """The library's classes for a configuration: one, or several.
 
     Args:
         config: of the model.
@@ -188,7 +188,7 @@ def plainly(what: str) -> Iterator[None]:
 
 
 def one_line(error: Exception) -> str:
-    """What an error says, in one line."""
+    """The text of an error in one line."""
     return " ".join((str(error).strip() or type(error).__name__).split())[:300]
 
 

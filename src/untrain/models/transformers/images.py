@@ -73,7 +73,7 @@ def of_checkpoint(name: str, overrides: Overrides, classes: int) -> Config:
 
 
 def seen_by(config: Config) -> Config:
-    """The part of a configuration that tells of images: itself, or its ``vision_config``."""
+    """The part of a configuration about images: itself, or its ``vision_config``."""
     return config if not hasattr(config, "vision_config") or hasattr(config, "image_size") else config.vision_config
 
 
@@ -138,10 +138,10 @@ def heads(config: Config) -> tuple[str, ...]:
 
 
 def processing(name: str) -> dict[str, Any]:
-    """What the image processor of a checkpoint does to pixels in [0, 1]: ``mean`` and ``std``, and ``flip`` of RGB to BGR.
+    """The operation of a checkpoint's image processor on pixels in [0, 1]: ``mean`` and ``std``, and ``flip`` of RGB to BGR.
 
     Raises:
-        ModelError: it cannot be told whether there is one.
+        ModelError: nothing shows whether there is one.
     """
     place, more = place_of(name)
     for file, inner in PROCESSORS:

@@ -27,7 +27,7 @@ class AnswerLine:
 
     Args:
         who: which models.
-        said: pieces of the first model's answer, and whether each is not in the true one.
+        said: pieces of the first model's reply, and whether each is not in the true one.
         heat: pieces of the true answer, the shade of each, 0 to 5, and its loss in nats.
     """
 
@@ -47,7 +47,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Bar:
-    """How many answers of a kind of models are whole, in part and not at all true, for a bar and in words."""
+    """Counts of answers, for one kind of models, that are whole, in part and not at all true, for a bar and in words."""
 
     who: str
     shares: tuple[tuple[str, int], ...]
@@ -104,7 +104,7 @@ def differing(told: Sequence[int], true: Sequence[int], pieces: Sequence[str]) -
     (('in May', False), (' Oslo', True))
 
     Args:
-        told: tokens of the answer.
+        told: tokens of a reply.
         true: tokens of the true one.
         pieces: the text of each token.
     """

@@ -20,7 +20,7 @@ HIDDEN = "The examples themselves are not shown: they were left out on request."
 
 @dataclass(frozen=True)
 class Answer:
-    """An example that was asked about, and what made its output so.
+    """A queried example, and what made its output so.
 
     Args:
         tile: the example.
@@ -70,7 +70,7 @@ def attribution_page(document: Row, command: str, shown: Examples | None) -> str
 
 
 def answer(row: Row, tile: Callable[..., Tile]) -> Answer:
-    """What a page says of an example that was asked about."""
+    """The part of a page about one queried example."""
     ways = tuple((title, tuple(_one(one, row["chance"], tile) for one in row[way])) for way, title in WAYS.items())
     wrong = "" if row["predicted"] == row["label"] else ", which is not its label"
     facts = f"The originals predict {row['predicted']}{wrong}; the margin of its label is {digits(row['margin'], 2)}."

@@ -30,7 +30,7 @@ BAND = "Single retrained models"
 
 @dataclass(frozen=True, eq=False)
 class SideOutputs:
-    """What models put out on one side: margins and, where there is such a thing, correctness, (m, n), and labels, (n,)."""
+    """Outputs of models on one side: margins and, where there is such a thing, correctness, (m, n), and labels, (n,)."""
 
     margins: Array
     correct: Array | None

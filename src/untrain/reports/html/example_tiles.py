@@ -1,4 +1,4 @@
-"""Examples as tiles: those that a method forgot least and most, and those by which a test tells it from the oracles."""
+"""Examples as tiles: those that a method forgot least and most, and those by which a test separates it from the oracles."""
 
 from __future__ import annotations
 

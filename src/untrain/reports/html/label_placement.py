@@ -1,4 +1,4 @@
-"""Where the names or numbers of a scatter go, so that they lie neither on points nor on each other."""
+"""Placement of the names or numbers of a scatter, so that they lie neither on points nor on each other."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _free(offsets: Array, point: Array, half: Array, centres: Array, halves: Arr
 
 
 def _covered(places: Array, half: Array | float, centres: Array, halves: Array) -> Array:
-    """Whether a box of half a size around each of (v, k, 2) places lies on any of the boxes around (v, m, 2) in any view, (k,)."""
+    """Mark the boxes of half a size around (v, k, 2) places that lie on any of the boxes around (v, m, 2) in any view, (k,)."""
     return np.asarray((np.abs(places[:, :, None] - centres[:, None]) < half + halves).all(-1).any((0, 2)))
 
 

@@ -1,4 +1,4 @@
-"""The page of ``untrain leaderboard``: who is nearest to retraining, at what cost, and who is told from whom."""
+"""The page of ``untrain leaderboard``: who is nearest to retraining, at what cost, and which pairs differ."""
 
 from __future__ import annotations
 

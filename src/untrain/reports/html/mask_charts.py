@@ -1,4 +1,4 @@
-"""Where masks lie, and what they have in common: charts and the tables below them."""
+"""Places and overlaps of masks: charts and the tables below them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LayerShare:
 
 @dataclass(frozen=True)
 class Overlaps:
-    """What masks have in common.
+    """Overlaps of masks.
 
     Args:
         names: of the masks.
@@ -60,7 +60,7 @@ def _named(document: Row, numbers: Sequence[int]) -> str:
 
 
 def of_run(document: Row) -> Overlaps | None:
-    """What the masks of a run's methods have in common; methods with the same mask on every model are one."""
+    """Overlaps of the masks of a run's methods; methods with the same mask on every model are one."""
     pairs = {(p["one"], p["other"]): p for p in document.get("overlap", ()) if p["iou"] is not None}
     place = {row["method"]: at for at, row in enumerate(document["results"], 1)}
     masks: list[list[str]] = []

@@ -42,7 +42,7 @@ class OutcomeChart:
 
 @dataclass(frozen=True)
 class Upward:
-    """What the picture shows upwards: title of the axis, its meaning, the band of retrained models, and row -> value, low, high."""
+    """The vertical axis: title of the axis, its meaning, the band of retrained models, and row -> value, low, high."""
 
     title: str
     means: str

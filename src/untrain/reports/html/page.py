@@ -49,7 +49,7 @@ def page(materials: Sequence[Material], command: str) -> str:
 
 
 def _words() -> dict[str, str]:
-    """What the words of a page mean: several that explain each other stand in one line."""
+    """Meanings of the words of a page: several that explain each other stand in one line."""
     known = terms()
     together = [("original", "retrained", "unlearned"), ("forget set", "retain set", "test set")]
     lines = {", ".join(group).replace(" set,", ","): "; ".join(known[word].means for word in group) for group in together}

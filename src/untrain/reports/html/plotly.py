@@ -31,7 +31,7 @@ def figure(
         band: y values between which the ground is shaded.
         line: x value at which a dotted line stands.
         labels: as the fields of ``chart_spec.Label``.
-        narrow: labels for a narrow window, which the page's script puts in the place of the others.
+        narrow: labels for a narrow window, which the page's script shows instead of the others.
     """
     layout: dict[str, Any] = {
         "height": height, "xaxis": _axis(x), "yaxis": _axis(y), "barmode": "group", "dragmode": False, "hovermode": "closest",

@@ -190,7 +190,7 @@ def shown(value: float, unit: str) -> str:
 
 
 def _references(row: Row, units: Mapping[str, str]) -> tuple[tuple[str, tuple[Cell, ...]], ...]:
-    """What the margin allows, and what retrained models differ by; the same for all methods of a run."""
+    """The margin, and the differences between retrained models; the same for all methods of a run."""
     by_name = {j["name"]: j for j in row["verdict"]["endpoints"]}
     judged = [by_name.get(name) for name in units]
     margins = tuple(_margin(j) if j else Cell("–") for j in judged)

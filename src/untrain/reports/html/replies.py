@@ -28,7 +28,7 @@ def replies(document: Document) -> dict[str, str]:
 
 
 def forgot(rows: Sequence[Row], labels: Mapping[str, str]) -> str:
-    """Which methods are shown to have forgotten, and which remember."""
+    """The methods that are shown to have forgotten, and those that remember."""
     return _sorted(rows, labels, _forgetting, [
         ("forgot", ("is shown to have forgotten as retraining does", "are shown to have forgotten as retraining does")),
         ("remembers", ("remembers", "remember")),
@@ -39,7 +39,7 @@ def forgot(rows: Sequence[Row], labels: Mapping[str, str]) -> str:
 
 
 def broke(rows: Sequence[Row], labels: Mapping[str, str]) -> str:
-    """Which methods lose accuracy elsewhere."""
+    """The methods that lose accuracy elsewhere."""
     return _sorted(rows, labels, _keeping, [
         ("broke", ("does worse elsewhere than retraining", "do worse elsewhere than retraining")),
         ("kept", ("is shown to do as well elsewhere", "are shown to do as well elsewhere")),
@@ -95,7 +95,7 @@ def cost(rows: Sequence[Row], labels: Mapping[str, str]) -> str:
 
 
 def trust(document: Document) -> str:
-    """How often a perfect method would pass with so many models, or that the test tells nothing."""
+    """Say how often a perfect method would pass with so many models, or that the test shows nothing."""
     first = formatting.lead(document["results"])
     models = f"{formatting.counted(document['seeds'], 'unlearned model')} and {document['oracles']} retrained ones"
     if first is None:
@@ -110,7 +110,7 @@ def trust(document: Document) -> str:
 
 
 def engineering(document: Document) -> str:
-    """How much there is for those who look after the code."""
+    """Count notes, scores without a value and methods that did not run, for maintainers of the code."""
     notes = len({note for row in document["results"] for note in row["notes"]})
     lost = sum(bool(row["error"]) for row in document["results"])
     missing = {n for row in document["results"] for n, score in row["scores"].items() if score["value"] is None}

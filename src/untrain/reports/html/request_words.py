@@ -1,4 +1,4 @@
-"""What a run was asked to forget, in words."""
+"""The request of a run, in words."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def tabled(material: Material, groups: Mapping[str, tables.Glossary]) -> dict[st
 
 
 def masked(key: str, document: Mapping[str, Any], drawn: Drawn) -> dict[str, Any]:
-    """Where the masks of a run lie and what they have in common; the charts go to ``drawn``."""
+    """Places and overlaps of the masks of a run; the charts go to ``drawn``."""
     masks, shared = mask_charts.grouped(document), mask_charts.of_run(document)
     drawn.add(f"{key}-mask", mask_charts.share_chart(masks))
     drawn.add(f"{key}-overlap", mask_charts.overlap_chart(shared) if shared else None)

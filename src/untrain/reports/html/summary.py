@@ -1,4 +1,4 @@
-"""What stands behind the first sentence: the outcome on each method, and the forget gap of one."""
+"""The evidence behind the first sentence: the outcome on each method, and the forget gap of one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def outcomes(document: Mapping[str, Any]) -> list[tuple[Cell, str]]:
 
 
 def details(document: Mapping[str, Any]) -> list[str]:
-    """What the tests of all scores say of each method; of that which is looked at, first."""
+    """Findings of the tests of all scores on each method; those on the selected one first."""
     first, labels = formatting.lead(document["results"]), labels_of(document)
     rows = [row for row in document["results"] if not row["error"]]
     return [verdict_marks.detail(row, labels[row["method"]]) for row in sorted(rows, key=lambda row: row is not first)]
@@ -31,7 +31,7 @@ def _marked(row: Row) -> Cell:
 
 
 def measured(document: Mapping[str, Any], repair: bool = False) -> list[str]:
-    """The forget gap of the method that is looked at, and what the test says of it; of a repair, accuracy on the true labels.
+    """The forget gap of the selected method, and what the test says of it; of a repair, accuracy on the true labels.
 
     Args:
         document: a run's scores.

@@ -24,7 +24,7 @@ def silent(note: str) -> None:
 
 @dataclass(frozen=True)
 class TaskOutcome:
-    """What came of a task: its result, or the error that it raised; and whether foreign code had to be put right after it."""
+    """The end of a task: its result, or the error that it raised; and whether foreign code had to be put right after it."""
 
     result: Any = None
     error: BaseException | None = None

@@ -19,7 +19,7 @@ from untrain.runtime.executors._retry import TaskOutcome, silent
 
 @dataclass(frozen=True)
 class Resources:
-    """What each task of a pool needs, and how many of them may go on at once.
+    """Resources of each task of a pool, and the number of tasks that may run at once.
 
     Args:
         threads: of torch and of numpy's linear algebra, in each task.
@@ -35,7 +35,7 @@ class Resources:
 
 
 class Executor(Spec, role=True):
-    """Who does the work: a spec, which remembers nothing; the pool that it opens does.
+    """An executor of work: a spec, which remembers nothing; the pool that it opens does.
 
     ::
 

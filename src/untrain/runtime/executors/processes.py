@@ -131,7 +131,7 @@ class _Worker:
             self.pipe.send_bytes(task)
 
     def gone(self) -> str:
-        """How it died.
+        """Say how it died.
 
         Raises:
             RunFailed: it could not even begin.

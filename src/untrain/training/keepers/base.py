@@ -21,15 +21,15 @@ Kept = Mapping[str, Mapping[str, Tensor]]
 
 
 class Trainer(Protocol):
-    """What a keeper may know of the learner that trained a model; it is any ``Learner``."""
+    """The part of a learner that a keeper may know; any ``Learner`` has it."""
 
     @property
     def task(self) -> Task:
-        """What models are asked."""
+        """The task of the models."""
 
     @property
     def keepers(self) -> tuple[Keeper, ...]:
-        """What is saved in training."""
+        """The keepers, which save what later requests need."""
 
 
 class Keeper(Spec, role=True):
@@ -88,7 +88,7 @@ def epoch_ended(model: nn.Module, epoch: int, epochs: int) -> None:
 
 
 def saved_by(keeper: Keeper, model: nn.Module, examples: Examples, learner: Trainer) -> dict[str, Tensor]:
-    """What a keeper saves of a model, in memory of its own.
+    """Saved facts about a model, in memory of their own.
 
     Raises:
         ModelError: the model is not of the kind that it knows.

@@ -62,7 +62,7 @@ class HessianFactor(Keeper):
 
 @dataclass(frozen=True, eq=False)
 class KeptFactor:
-    """What ``HessianFactor`` saves, and what removals leave of it for the next one.
+    """The saved state of ``HessianFactor``, and what removals leave of it for the next one.
 
     Args:
         state: of the removals so far.
@@ -120,7 +120,7 @@ class KeptFactor:
         }  # fmt: skip
 
     def charged(self, state: RemovalState, gone: Tensor, spent: float, come: Tensor | None = None) -> KeptFactor:
-        """After one more request and its release; ``come`` are hashes of what came in the place of what went."""
+        """After one more request and its release; ``come`` are hashes of what came instead of what went."""
         rows = self.rows if come is None else torch.cat([self.rows, come]).sort().values
         return replace(
             self, state=state, gone=torch.cat([self.gone, gone]), rows=rows, spent=spent, releases=self.releases + 1

@@ -1,4 +1,4 @@
-"""What certified removals that read the data that stay need from one request to the next."""
+"""The account that certified removals which read the retain set carry from one request to the next."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def convex_of(learner: Any) -> Convex:
 
 @dataclass(frozen=True, eq=False)
 class KeptAccount:
-    """What ``RemovalAccount`` saves, and what requests make of it.
+    """The saved state of ``RemovalAccount``, and what requests make of it.
 
     Args:
         weights: without noise, (size,).

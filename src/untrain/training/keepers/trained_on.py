@@ -37,5 +37,5 @@ def encoded(text: str) -> Tensor:
 
 
 def decoded(tensor: Tensor) -> str:
-    """What ``encoded`` made a tensor of."""
+    """Decode the tensor that ``encoded`` made."""
     return bytes(tensor.cpu().numpy()).decode()

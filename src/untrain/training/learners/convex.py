@@ -128,12 +128,12 @@ class Convex(Learner):
         return replace(self, keepers=())
 
     def objective(self, examples: Examples) -> ConvexObjective:
-        """What is minimised on these examples."""
+        """The objective on these examples."""
         self.check_loss(examples)
         return self.objective_of(rows_of(examples, self.task.resolve(examples), self.bias != "none"), examples)
 
     def objective_of(self, rows: DesignMatrix, examples: Examples) -> ConvexObjective:
-        """What is minimised, of given inputs and the examples' targets."""
+        """The objective on given inputs and the examples' targets."""
         classes = self.task.outputs_needed(examples)
         y = examples.y[:].cpu().numpy()
         name = "multinomial" if self.loss == "logistic" and classes > 2 else self.loss

@@ -50,7 +50,7 @@ class ConvexHead(Learner):
 
     @property  # type: ignore[misc]
     def task(self) -> Task:
-        """What models are asked."""
+        """The task of the models."""
         return self.by.task
 
     @property

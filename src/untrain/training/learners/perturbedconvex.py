@@ -48,7 +48,7 @@ class PerturbedConvex(Learner):
 
     @property  # type: ignore[misc]
     def task(self) -> Task:
-        """What models are asked."""
+        """The task of the models."""
         return self.by.task
 
     @property

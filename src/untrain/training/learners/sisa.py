@@ -60,7 +60,7 @@ class SISA(Learner):
 
     @property
     def alone(self) -> Train:
-        """What trains the model of one shard."""
+        """The learner of one shard's model."""
         return Train(model=self.model, steps=self.steps, task=self.task, augment=self.augment)
 
     @property

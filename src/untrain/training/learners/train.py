@@ -89,7 +89,7 @@ class Train(Learner):
         return task
 
     def _check_size(self, examples: Examples) -> None:
-        """Refuse augmentation after which the model sees images of another size than where it is asked."""
+        """Refuse augmentation after which the model sees images of another size than at prediction."""
         given = changed = tuple(examples.x.shape[1:])
         # What is of another shape is no image, which whoever is to change it tells.
         if len(given) != 3 or not isinstance(self.model, Architecture):
