@@ -13,18 +13,8 @@ PROSE = importlib.util.module_from_spec(SPEC)
 sys.modules["docs_prose"] = PROSE
 SPEC.loader.exec_module(PROSE)
 
-# What docstrings of src still show. Lower a number when you mend some; never raise one.
-CEILING = {
-    "passive of telling": 124,
-    "told": 31,
-    "answers": 3,
-    "by heart": 2,
-    "a for per": 2,
-    "is no": 10,
-    "bears": 1,
-    "stacked relatives": 6,
-    "begins with a clause": 379,
-}
+# What docstrings of src still show: an argument and a key of that name. Lower a number when you mend some; never raise one.
+CEILING = {"told": 2}
 
 
 @pytest.mark.parametrize("page", PROSE.pages(), ids=lambda page: page.stem)

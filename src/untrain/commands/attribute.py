@@ -1,4 +1,4 @@
-"""Which training examples made a model's outputs so: pictures, texts or numbers side by side, with how far to trust them.
+"""Training examples that made a model's outputs so: pictures, texts or numbers side by side, with how far to trust them.
 
 Heavy modules are imported where they are used, so that a ``--help`` costs no torch.
 """

@@ -1,4 +1,4 @@
-"""How much a scenario's learner memorizes each training example: estimates of an ensemble, written by id.
+"""Memorization of each training example by a scenario's learner: estimates of an ensemble, written by id.
 
 Heavy modules are imported where they are used, so that a ``--help`` costs no torch.
 """

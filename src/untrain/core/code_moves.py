@@ -1,4 +1,4 @@
-"""What changes while code runs, of the values that it reads: state, which no key covers."""
+"""Values that code reads and that change while it runs: state, which no key covers."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Values:
 
 
 def _shallow(value: Any) -> Any:
-    """What an object holds itself: numbers by value, other objects by which they are."""
+    """Contents of an object itself: numbers by value, other objects by identity."""
     if isinstance(value, Mapping):
         return {key: _word(each) for key, each in list(value.items())}
     if isinstance(value, Tensor) or (isinstance(value, np.ndarray) and not value.dtype.hasobject):

@@ -28,7 +28,7 @@ NO_BEHAVIOUR = frozenset((
 
 
 def parts_of(module: nn.Module) -> Iterator[tuple[str, Any]]:
-    """What a module holds by name; hooks, which are numbered by how many there were before in the process, as a list."""
+    """Contents of a module by name; hooks, which are numbered by how many there were before in the process, as a list."""
     for name, part in vars(module).items():
         if name == "_modules":
             yield name, [each for pair in part.items() for each in pair]
@@ -119,7 +119,7 @@ def scripted(value: Any) -> Iterator[str]:
 
 
 def reduced(value: Any) -> Any:
-    """What would be pickled of an object; its attributes are the same dictionary each time, and no copy."""
+    """The state of an object that pickle would write; its attributes are the same dictionary each time, and no copy."""
     parts, names = value.__reduce_ex__(4), getattr(value, "__dict__", {})
 
     def is_copy(part: Any) -> bool:
@@ -129,7 +129,7 @@ def reduced(value: Any) -> Any:
 
 
 def behaviour_of(cls: type) -> Iterator[tuple[str, Any]]:
-    """What a class holds that is behaviour, by name."""
+    """The behaviour that a class holds, by name."""
     counters = states_of_class(cls)
     for name, part in sorted(vars(cls).items()):
         slot = inspect.isgetsetdescriptor(part) or inspect.ismemberdescriptor(part)
@@ -138,7 +138,7 @@ def behaviour_of(cls: type) -> Iterator[tuple[str, Any]]:
 
 
 def added_to(value: Any) -> Iterator[tuple[str, Any]]:
-    """What users added to an object, such as a weight to a tensor or to a wrapped function; libraries keep files and views."""
+    """Attributes that users added to an object, such as a weight to a tensor; libraries keep files and views."""
     names, module = getattr(value, "__dict__", {}), type(value).__module__
     theirs = is_library(module) and not isinstance(value, Tensor) and not module.startswith("functools")
     return ((n, v) for n, v in names.items() if n == "__wrapped__" or not (theirs or n.startswith("__")))

@@ -10,7 +10,7 @@ from untrain.core.libraries import is_library, library_version
 
 
 def imported_word(name: str, package: str) -> str:
-    """What stands for a module that a function imports when it runs."""
+    """The word for a module that a function imports when it runs."""
     module = sys.modules.get(name) or sys.modules.get(f"{package}.{name}")
     return module_word(name if module is None else module.__name__)
 
@@ -22,6 +22,6 @@ def module_word(name: str) -> str:
 
 
 def place_of(made: Any) -> str:
-    """Where a class or a function of a library is."""
+    """The place of a class or a function of a library."""
     module = str(made.__module__)
     return f"{module}.{made.__qualname__} {library_version(module.partition('.')[0])}"

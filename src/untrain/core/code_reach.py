@@ -87,7 +87,7 @@ class _Walk:
         return sha.hexdigest()
 
     def name(self, value: Any) -> str:
-        """What stands for an object where another one holds it."""
+        """The word for an object where another one holds it."""
         if type(value) in PLAIN:
             return f"{type(value).__name__} {value!r}"
         if type(value) is tuple and all(type(each) in PLAIN for each in value):

@@ -1,4 +1,4 @@
-"""What a process takes from its environment: the working folder and variables. Containers may lack all of it."""
+"""Values that a process takes from its environment: the working folder and variables. Containers may lack all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What text of others must not do where it leaves: control a terminal, or be a formula in a spreadsheet."""
+"""Escapes for text of others where it leaves, so that it neither controls a terminal nor is a formula in a spreadsheet."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ KNOWN = ("untrain", "torch", "builtins", "_operator", "collections")  # packages
 
 @dataclass
 class _Course:
-    """Whether a block put something back; an object, since rebound names of ours count as patches."""
+    """A mark of whether a block put something back; an object, since rebound names of ours count as patches."""
 
     spoiled: bool = False
 

@@ -1,4 +1,4 @@
-"""What is a library, which its version stands for, and what is code of ours or of the user's, which its content stands for."""
+"""Libraries, which their version stands for, as against code of ours or of the user's, which its content stands for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which plain values of a module are constants, and which are state that its own functions move.
+"""Plain values of a module: constants, and state that its own functions move.
 
 A name that a function of its module reads and then sets, such as a counter, a cache or a flag, is state: it may move, and no key
 covers it. Every other plain value of a module that is not a library is a constant: keys cover it, foreign code that changes it is

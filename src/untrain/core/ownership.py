@@ -1,4 +1,4 @@
-"""Whose code a value stands for."""
+"""The owner of the code that a value stands for."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class Names:
         self.state = self.watch.read()
 
     def patches(self, newcomers: frozenset[str] = frozenset()) -> list[Patch]:
-        """What was changed since, but for what libraries do to themselves.
+        """List changes since then, but for what libraries do to themselves.
 
         Args:
             newcomers: top-level names of the packages that were first imported since; what their code replaces is theirs to do.
@@ -134,7 +134,7 @@ _cache: list[_Watch] = []
 
 
 def _watched() -> _Watch:
-    """What is watched; listed anew when modules were imported."""
+    """The watched values; listed anew when modules were imported."""
     everything = list(sys.modules.values())
     if not _cache or not _alike(everything, _cache[0].modules):
         modules = {n: m for n, m in list(sys.modules.items()) if isinstance(m, ModuleType)}

@@ -166,7 +166,7 @@ def _is_of_users(variable: contextvars.ContextVar[Any]) -> bool:
 
 
 def _names(before: Any, now: Any) -> list[str]:
-    """Which names of a mapping differ."""
+    """The names of a mapping that differ."""
     if not isinstance(before, dict) or not all(isinstance(n, str) for n in before):
         return []
     return sorted(n for n in before.keys() | now.keys() if _differ(before.get(n), now.get(n)))
@@ -195,7 +195,7 @@ def _equal(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
 
 
 def _is_anew(before: Any, after: Any) -> bool:
-    """Whether a library has run its own file again, as those do that load their parts lazily and have a class of module for it."""
+    """Return whether a library has run its own file again, as libraries with lazy parts and a module class of their own do."""
     lazy = isinstance(before, ModuleType) and type(before) is not ModuleType and type(after) is type(before)
     return lazy and getattr(before, "__file__", None) == getattr(after, "__file__", "")
 

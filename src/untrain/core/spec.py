@@ -84,7 +84,7 @@ def refusals() -> Iterator[None]:
 
 
 def _cure(cls: type[Spec], verb: str) -> str:
-    """What to write instead of a verb that a role keeps for itself."""
+    """The name to write instead of a verb that a role keeps for itself."""
     if verb == "__init__":
         return "write its values as fields in the class body, such as `keep: float = 0.3`"
     open_verbs = sorted(name for base in cls.__mro__ for name in getattr(base, "__abstractmethods__", ()))

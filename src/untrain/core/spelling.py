@@ -92,7 +92,7 @@ def what_is_missing(text: str) -> str:
 
 
 def _value_missing(text: str) -> str:
-    """What is missing where all brackets and quotes are there; nothing is looked for in what nobody typed."""
+    """Say what is missing where all brackets and quotes are there; skip text that nobody typed."""
     if len(text) > TYPED:
         return ""
     if found := re.search(r"(\w+)\s*=\s*(?=[,)\]}]|$)", text):

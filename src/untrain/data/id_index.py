@@ -109,7 +109,7 @@ class IdIndex:
 
     @cached_property
     def _longest(self) -> int:
-        """How many words, with what stands between them, an id has at most."""
+        """The largest number of words in an id, with what stands between them."""
         return max(len(WORD.findall(str(each))) for each in self.present) if self.present else 1
 
     def near(self, word: Id) -> str | None:
@@ -165,7 +165,7 @@ def as_number(word: str) -> int | None:
 
 
 def look(text: str) -> str:
-    """What texts have in common that a reader takes for the same.
+    """The form that texts share if a reader takes them for the same.
 
     >>> look("Zoe\\u0308 ") == look("ZO\\u00cb"), look("007") == look("7"), look("a1") == look("a01")
     (True, True, False)

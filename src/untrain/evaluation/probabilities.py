@@ -120,7 +120,7 @@ def _of_sums(values: Array) -> str:
 
 
 def _alike(sums: Array, total: float, values: Array) -> bool:
-    """Whether sums of rows are a total but for rounding, which is far less than what logits of such a spread would differ by."""
+    """Return whether sums of rows are a total but for rounding, which is far less than the spread of such logits would be."""
     if total <= 0 or bool((abs(sums / total - 1) > ROUNDING + _decimals(values / total, values.shape[1])).any()):
         return False
     spread = float(values.var(0).sum())
@@ -128,7 +128,7 @@ def _alike(sums: Array, total: float, values: Array) -> bool:
 
 
 def _decimals(shares: Array, classes: int) -> float:
-    """What the sum of shares may be off by where each was rounded to a few decimals."""
+    """The most by which the sum of shares may be off if each was rounded to a few decimals."""
     for digits in (1, 2, 3):
         steps = shares * 10.0**digits
         if float(abs(steps - np.round(steps)).max()) < 1e-3:

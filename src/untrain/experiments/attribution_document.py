@@ -60,7 +60,7 @@ def describe_attribution(
 
 
 def _shown_by(attribution: Attribution) -> dict[str, float]:
-    """What values are shown multiplied by; where a multiplier corrects nothing, as it may be 0, they stand as they are."""
+    """The multipliers of shown values; where a multiplier corrects nothing, as it may be 0, they stand as they are."""
     fitted = attribution.multipliers
     return (
         {"own": 1.0, "others": 1.0} if fitted is None else {"own": fitted.own.factor or 1.0, "others": fitted.others.factor or 1.0}

@@ -33,7 +33,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class AttributionWork:
-    """How models are trained for an attribution.
+    """Settings of the training for an attribution.
 
     Args:
         store: where they, and the attribution, are kept.

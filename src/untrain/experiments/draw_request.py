@@ -40,7 +40,7 @@ Before = Callable[[Scenario, Data, int], None]
 
 @dataclass(frozen=True, eq=False)
 class EnsembleOptions:
-    """Where an ensemble is kept, and how and by whom it is trained.
+    """The way to an ensemble: store, settings, executor, progress callback.
 
     Args:
         store: where its outputs are kept, model by model.
@@ -70,7 +70,7 @@ def chooser(
     on_progress: OnProgress | None = None,
     before: Before | None = None,
 ) -> Choose:
-    """What draws every request: of the data, or by an ensemble, of which what is not in the store is trained."""
+    """Return the function that draws every request: from the data, or by an ensemble; it trains members that the store lacks."""
     options = EnsembleOptions(store, setting, pool, on_progress, before)
 
     def choose(scenario: Scenario, data: Data) -> Chosen:
@@ -136,7 +136,7 @@ def placed(data: Data, pool: Pool, setting: Setting) -> tuple[Examples, Examples
 
 
 def choose_by_population(population: Population, by: Request, train: Examples, column: str = MEMORIZATION) -> Chosen:
-    """What a request chooses by the outputs of an ensemble, and how well that is known.
+    """The choice of a request by the outputs of an ensemble, and how well that is known.
 
     Args:
         population: of the ensemble.

@@ -35,7 +35,7 @@ def attribute(
 def estimations_of(
     comparisons: Sequence[Comparison], scenes: Sequence[Scene]
 ) -> list[tuple[Comparison, Scene, Estimation]]:  # fmt: skip
-    """What estimations the methods of some comparisons take, each once per comparison.
+    """Estimations that the methods of some comparisons take, each once per comparison.
 
     Raises:
         RequestError: the request corrects examples.

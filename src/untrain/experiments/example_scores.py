@@ -58,7 +58,7 @@ def _memorized(population: Population, by: Request, train: Examples, half: Array
 
 
 def _of_component(population: Population, train: Examples, half: Array | None, pick: Pick, column: str) -> dict[str, Any]:
-    """How much of a choice two halves of an ensemble share; a component of a half has the sign that suits the whole's."""
+    """The share of a choice common to two halves of an ensemble; a component of a half has the sign that suits the whole's."""
     n, agreement = len(train), None
     whole = scores_of(population, n, column)
     if half is not None:
@@ -84,7 +84,7 @@ def _tell_component(known: Mapping[str, Any]) -> str:
 
 
 def _tell_memorized(known: Mapping[str, Any]) -> str:
-    """How well a choice by memorization is known, in one line."""
+    """The reliability of a choice by memorization, in one line."""
     head = (
         f"{known['request']} chose {known['count']} of {known['pool']} examples by {known['models']} models: their mean "
         f"memorization, a difference in {known['of']}, is {known['mean']:.3f} by all of them, which chose and so flatter it"

@@ -93,7 +93,7 @@ def machine_failures_of(code: Method | Observer | Localizer) -> Iterator[None]:
 
 
 def start_of(original: Entry, store: Store, teachers: Sequence[Entry] = ()) -> Start:
-    """What the store has for methods and localizers to start from: an original's weights, what keepers saved, and teachers."""
+    """Entries of the store that methods and localizers start from: an original's weights, what keepers saved, and teachers."""
     parts = {name: store.tensors(original.key, f"{KEPT}{name}") for name in original.record.get("kept", {})}
     kept = {name: {n: torch.from_numpy(a) for n, a in part.items()} for name, part in parts.items()}
     weights = [store.tensors(entry.key, "weights") for entry in (original, *teachers)]

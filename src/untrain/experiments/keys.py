@@ -45,13 +45,13 @@ class Job:
 
     @property
     def label(self) -> str:
-        """What it is, for people."""
+        """Its name, for people."""
         return f"{self.kind if self.method is None else repr(self.method)} {self.index}"
 
 
 @dataclass(frozen=True)
 class MaskId:
-    """Which mask: of the original ``index``, for all of the forget set or for one ``part`` of its random halves."""
+    """A mask: of the original ``index``, for all of the forget set or for one ``part`` of its random halves."""
 
     index: int
     part: int | None = None
@@ -68,7 +68,7 @@ def engine() -> str:
 
 
 def model_ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> Ingredients:
-    """What the model of a job depends on; models of a search have seeds of their own, so that a run judges by none of them."""
+    """Facts that the model of a job depends on; models of a search have seeds of their own, so no run judges by them."""
     of, stream = type(scene.scenario).__name__, "search " if scene.purpose == "search" else ""
     common = _machine(setting) | {
         "engine": engine(), "precision": setting.precision, "compiled": setting.compiled, "seen": scene.prints["seen"],
@@ -120,7 +120,7 @@ def start_keys(scene: Scene, job: Job, seed: int, setting: Setting) -> list[str]
 
 
 def _aids(scene: Scene, job: Job, seed: int, setting: Setting) -> Ingredients:
-    """What else than an original a method starts from: retrained models, and estimated effects."""
+    """Inputs of a method besides an original: retrained models, and estimated effects."""
     teachers = [model_key(scene, job, seed, setting) for job in teachers_of(job)]
     aids: Ingredients = {"teachers": teachers} if teachers else {}
     estimation = None if job.method is None else job.method.estimation
@@ -130,7 +130,7 @@ def _aids(scene: Scene, job: Job, seed: int, setting: Setting) -> Ingredients:
 
 
 def attribution_ingredients(scene: Scene, estimation: Estimation, seed: int, setting: Setting) -> Ingredients:
-    """What estimated effects of a forget set depend on; of the run's seed only where originals are what they are made of."""
+    """Facts that estimated effects of a forget set depend on; the run's seed only where they are made from originals."""
     from untrain.attribution import estimate
     from untrain.experiments import estimation_plan
 
@@ -146,7 +146,7 @@ def attribution_ingredients(scene: Scene, estimation: Estimation, seed: int, set
 
 
 def values_ingredients(scene: Scene, estimation: Estimation, seed: int, setting: Setting) -> Ingredients:
-    """What an attributor's values of all training examples depend on: on what their effects do, but for the forget set."""
+    """Facts that an attributor's values of all training examples depend on: those of the effects, but for the forget set."""
     whole = attribution_ingredients(scene, estimation, seed, setting)
     kind = {"kind": "values", "label": f"values by {estimation.attributor!r} in {type(scene.scenario).__name__}"}
     return {name: part for name, part in whole.items() if name != "forget"} | kind
@@ -158,7 +158,7 @@ def model_key(scene: Scene, job: Job, seed: int, setting: Setting) -> str:
 
 
 def mask_ingredients(scene: Scene, localizer: Localizer, which: MaskId, seed: int, setting: Setting) -> Ingredients:
-    """What a mask depends on; for all of the forget set it is the one that a run of the same seed confines its methods to."""
+    """Facts that a mask depends on; for all of the forget set a run of the same seed confines its methods to this one."""
     part = "" if which.part is None else f", part {which.part + 1} of the forget set"
     return _machine(setting) | _valid(scene, localizer) | {
         "kind": "mask", "label": f"{localizer!r} on original {which.index} of {type(scene.scenario).__name__}{part}",
@@ -171,7 +171,7 @@ def mask_ingredients(scene: Scene, localizer: Localizer, which: MaskId, seed: in
 def observation_ingredients(
     scene: Scene, observer: Observer, label: str, model: str, originals: Sequence[str], threads: int, seed: int
 ) -> Ingredients:
-    """What an observation of a model depends on; ``originals`` are the keys of those that it is compared with."""
+    """Facts that an observation of a model depends on; ``originals`` are the keys of those that it is compared with."""
     return {
         "kind": "observation", "label": label, "engine": engine(), "torch": torch.__version__,
         "device": scene.data.train.y.device.type, "threads": threads, "observer": canonical(observer),
@@ -181,13 +181,13 @@ def observation_ingredients(
 
 
 def run_ingredients(label: str, scenario: str, models: Mapping[str, Any], facts: Mapping[str, Any]) -> Ingredients:
-    """What a run's record depends on: its models by their keys, and the facts that a report shows."""
+    """Facts that a run's record depends on: its models by their keys, and the facts that a report shows."""
     label = f"{label}: {', '.join(str(method['method']) for method in models['methods'])}"
     return {"kind": "run", "label": label, "scenario": scenario, "models": models, **facts}
 
 
 def scores_ingredients(run: str, evaluators: Sequence[Spec], draws: int, code: str, protocol: Spec) -> Ingredients:
-    """What the scores of a run depend on; ``code`` is the digest of the code that computes them."""
+    """Facts that the scores of a run depend on; ``code`` is the digest of the code that computes them."""
     return {
         "kind": "scores", "label": f"scores of {run[:12]}", "run": run, "draws": draws, "code": code,
         "libraries": {name: version(name) for name in ("numpy", "scipy", "scikit-learn")},
@@ -197,12 +197,12 @@ def scores_ingredients(run: str, evaluators: Sequence[Spec], draws: int, code: s
 
 
 def outputs_ingredients(label: str, name: str, outputs: np.ndarray[Any, Any]) -> Ingredients:
-    """What a model depends on of which its outputs alone were given; ``name`` says which, such as 'logits' or 'margin'."""
+    """Facts that a model given by its outputs alone depends on; ``name`` says which, such as 'logits' or 'margin'."""
     return {"kind": "given", "label": label, "output": name, "answers": array_digest(np.asarray(outputs))}
 
 
 def checkpoint_ingredients(scene: Scene, label: str, state: Mapping[str, torch.Tensor], setting: Setting) -> Ingredients:
-    """What the outputs of a model depend on of which a checkpoint was given."""
+    """Facts that the outputs of a model given as a checkpoint depend on."""
     return _machine(setting) | {
         "kind": "given", "label": f"{label}, a checkpoint, on {type(scene.scenario).__name__}", "engine": engine(),
         "weights": {n: array_digest(t if t.ndim else t[None]) for n, t in state.items()}, "network": scene.prints["network"],
@@ -213,7 +213,7 @@ def checkpoint_ingredients(scene: Scene, label: str, state: Mapping[str, torch.T
 def member_ingredients(
     learner: Learner, train: Examples, observed: Examples, training: str, threads: int, members: Sequence[tuple[str, int, int]]
 ) -> list[Ingredients]:
-    """What the outputs of each member of a population depend on; whom it is stacked with is rounding.
+    """Facts that the outputs of each member of a population depend on; its companions in a stack only affect rounding.
 
     Args:
         learner: what trains.
@@ -232,13 +232,13 @@ def member_ingredients(
 
 
 def population_ingredients(members: Sequence[str]) -> Ingredients:
-    """What the joined outputs of a population depend on: its members' keys."""
+    """Facts that the joined outputs of a population depend on: its members' keys."""
     return {"kind": "population", "label": f"{len(members)} models", "members": list(members)}
 
 
 def search_ingredients(scene: Scene, method: Method, space: Mapping[str, Any], aim: Sequence[str], seeds: int, seed: int,
                        setting: Setting) -> Ingredients:  # fmt: skip
-    """What the trials of a search depend on, their number left out: a longer search goes on where a shorter one ended."""
+    """Facts that the trials of a search depend on, without their number: a longer search goes on where a shorter one ended."""
     return {
         "scenario": canonical(scene.scenario), "method": [repr(method), canonical(method)], "sources": sources(method),
         "space": {name: repr(dimension) for name, dimension in space.items()}, "objective": list(aim), "seeds": seeds,
@@ -254,5 +254,5 @@ def _valid(scene: Scene, code: Method | Localizer) -> Ingredients:
 
 
 def _machine(setting: Setting) -> Ingredients:
-    """What of the machine results depend on."""
+    """Facts of the machine that results depend on."""
     return {"torch": torch.__version__, "device": torch.device(setting.device).type, "threads": setting.threads}

@@ -1,4 +1,4 @@
-"""Where stored masks lie and what they have in common: arithmetic on their counts and bits."""
+"""Places and overlaps of stored masks: arithmetic on their counts and bits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the records of some models say together: cost, guard, certificates and notes."""
+"""Summaries of the records of some models: cost, guard, certificates and notes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def notes(entries: list[Entry]) -> list[str]:
 
 
 def certificates(entries: list[Entry]) -> list[dict[str, Any]]:
-    """What a method proves of each of its models, or why it proves nothing; empty for methods that prove nothing of any."""
+    """The proof of a method about each of its models, or why there is none; empty for methods that prove nothing of any."""
     return [e.record["certificate"] for e in entries if "certificate" in e.record]
 
 

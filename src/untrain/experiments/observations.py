@@ -181,7 +181,7 @@ def are_final(run: Entry, store: Store) -> bool:
 
 
 def failures(run: Entry, entries: Sequence[Entry], store: Store) -> list[str]:
-    """Why observers failed on some models of a run, each reason once."""
+    """Reasons why observers failed on some models of a run, each once."""
     reasons = []
     for spelling, keys in run.record.get("observed", {}).items():
         errors = [_entry(store, keys[entry.key]).record.get("error") for entry in entries]

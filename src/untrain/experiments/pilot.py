@@ -80,7 +80,7 @@ def pilot(scene: Scene, setting: Setting) -> float | None:
 
 
 def member_strategy(scene: Scene, setting: Setting) -> Strategy:
-    """How models of a population, each on a half of a scene's training data, are trained where nobody says how."""
+    """The default training of models of a population, each on a half of a scene's training data."""
     return choose_strategy(scene.learner, _plain(scene), _halves(scene, 2), "auto", SerialPool(setting.threads))
 
 

@@ -194,7 +194,7 @@ def plans_of(
     comparisons: Sequence[Comparison], scenes: Sequence[Scene], store: Store | None, way: RunOptions, workers: int,
     given: int | None = None,
 ) -> list[PowerPlan]:  # fmt: skip
-    """What comparisons can show by their protocol; ``given`` is the number of unlearned models of an audit."""
+    """The power of comparisons by their protocol; ``given`` is the number of unlearned models of an audit."""
     pairs = zip(comparisons, scenes, strict=True)
     plans = [plan(c, s, store, way.setting, workers, way.protocol, given, way.looks) for c, s in pairs if c.methods or given]
     return [one for one in plans if one is not None]

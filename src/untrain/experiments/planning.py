@@ -1,4 +1,4 @@
-"""What a comparison can show by its protocol, and the smallest one that could, before anything is trained."""
+"""The power of a comparison by its protocol, and the smallest design that has it, before anything is trained."""
 
 from __future__ import annotations
 

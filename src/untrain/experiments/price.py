@@ -255,5 +255,5 @@ class PastCosts:
 
 
 def _training(ingredients: Mapping[str, Any]) -> str:
-    """How the model of a record was trained: 'alone', or as one of several, as a strategy names it."""
+    """The way in which the model of a record was trained: 'alone', or as one of several, as a strategy names it."""
     return str(ingredients.get("training", "alone")).partition(" ")[0]

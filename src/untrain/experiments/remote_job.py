@@ -48,7 +48,7 @@ class RemoteJob:
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a worker sends back: nothing where it sees the store; else the entry, or that it needs the model to start from."""
+    """The reply of a worker: nothing where it sees the store; else the entry, or that it needs the model to start from."""
 
     parcel: bytes | None = None
     needs_start: bool = False

@@ -77,7 +77,7 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
     task = task_of(run)
 
     def on(named: Callable[[str], str]) -> Observation:
-        """What they put out on one set, whose arrays have the names that ``named`` gives."""
+        """Their outputs on one set, with arrays under the names that ``named`` gives."""
         outputs = {}
         for name in run.record.get("outputs", task.outputs):
             outputs[name] = LazyStack.of([partial(e.array, named(name)) for e in entries])
@@ -105,7 +105,7 @@ def task_of(run: Entry) -> Task:
 
 
 def code_of(run: Entry) -> tuple[Spec, ...]:
-    """What a run's record spells; sent to another process, it brings the modules of plug-ins along."""
+    """The specs in a run's record; sent to another process, it brings the modules of plug-ins along."""
     return (task_of(run), *observers_in(run))
 
 
@@ -228,7 +228,7 @@ def results(
 
 
 def access_by_method(run: Entry) -> dict[str, str | None]:
-    """What each method of a run sees besides the model; None where it was made elsewhere."""
+    """Access of each method of a run to data besides the model; None where it was made elsewhere."""
     return {m["method"]: m.get("sees") for m in run.record["ingredients"]["models"]["methods"]}
 
 
@@ -246,7 +246,7 @@ def stated_after(protocol: Protocol | None, stated: Protocol) -> str:
 
 
 def designed(rows: list[dict[str, Any]], record: dict[str, Any], level: float, same: bool) -> list[str]:
-    """What so many models could not find or pass, where any method was tested; nothing where they are enough."""
+    """Limits of so many models in finding or passing, where any method was tested; nothing where they are enough."""
     tested = [row["verdict"] for row in rows if row["scores"]]
     few = tested and not can_decide(record["seeds"], record["oracles"], level)
     lines = [design(record["seeds"], record["oracles"], level, spread=not same)] if few else []

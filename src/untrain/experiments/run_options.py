@@ -1,4 +1,4 @@
-"""How work is done and where it is reported, as commands give it."""
+"""Options of how to do work and where to report it, as commands give them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from untrain.runtime.progress import OnProgress, say
 
 @dataclass(frozen=True, eq=False)
 class RunOptions:
-    """How work is done and reported.
+    """Options of how to do work and report it.
 
     Args:
         setting: device, threads and precision of each model.
@@ -45,7 +45,7 @@ class RunOptions:
 
     @property
     def stated(self) -> dict[str, Any]:
-        """What the record of a run says was stated before its models were made."""
+        """Statements in the record of a run from before its models were made."""
         return {"protocol": repr(self.protocol)}
 
     def say(self, text: str) -> None:
@@ -60,7 +60,7 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """Where scores are written and what the page shows: folder, or None for none; images of the forget set; the command.
+    """Options of written scores and of the page: folder, or None for none; images of the forget set; the command.
 
     Files of these names may be replaced where they are about the same problem, or all the same with ``replace``.
     """

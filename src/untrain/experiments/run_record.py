@@ -33,7 +33,7 @@ Models = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ModelCounts:
-    """How many models a run compares, and the seed that theirs are derived from; None where they were made elsewhere."""
+    """The number of models that a run compares, and the seed of theirs; None where they were made elsewhere."""
 
     seeds: int
     oracles: int
@@ -146,7 +146,7 @@ def stacked(parts: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
 
 
 def count_examples(scene: Scene) -> dict[str, int]:
-    """How many examples each set of a scene has."""
+    """The number of examples per set of a scene."""
     train = len(scene.data.train)
     replacement = scene.forget_set.replacement
     corrected = {} if replacement is None else {CORRECTED: len(replacement)}
@@ -155,7 +155,7 @@ def count_examples(scene: Scene) -> dict[str, int]:
 
 
 def setting_facts(setting: Setting | None = None) -> dict[str, Any]:
-    """Where models were made; without a setting they were made elsewhere, and this machine scores them."""
+    """The place where models were made; without a setting that is elsewhere, and this machine scores them."""
     machine = f"{platform.machine()} {platform.system()}"
     versions = {"untrain": version("untrain"), "torch": torch.__version__, "python": platform.python_version()}
     if setting is None:

@@ -9,7 +9,7 @@ from untrain.core.precision import Precision
 
 @dataclass(frozen=True)
 class Setting:
-    """What a number may depend on beside its spec.
+    """Facts that a number may depend on besides its spec.
 
     Args:
         device: such as 'cpu' or 'cuda:1'; results depend on its kind.

@@ -119,7 +119,7 @@ def _digest(model: nn.Module, reach_of: bool) -> str:
 
 
 def _outputs(model: nn.Module, task: Task, examples: Examples) -> str:
-    """What a model puts out on a few examples, rounded; empty where it takes none, which is said when it is to be trained."""
+    """Outputs of a model on a few examples, rounded; empty where it takes none, which training then reports."""
     batch = batch_of(examples, np.arange(min(ASKED, len(examples))), examples.x.device)
     for kind, digits in DIGITS:
         try:

@@ -35,7 +35,7 @@ class Descent:
 
     @property
     def rate(self) -> float:
-        """What a step leaves of the distance to the optimum, at most."""
+        """The largest share of the distance to the optimum that a step leaves."""
         return (self.smoothness - self.convexity) / (self.smoothness + self.convexity)
 
     @property
@@ -44,7 +44,7 @@ class Descent:
         return 2 / (self.convexity + self.smoothness)
 
     def shift(self, stay: int, removed: int) -> float:
-        """How far the optimum moves when examples go: their gradients are all that is left of the gradient of those that stay."""
+        """Bound the move of the optimum when examples go: their gradients are all that is left of the gradient of the rest."""
         return removed * self.slope / (self.convexity * stay)
 
     def away(self, away: float, stay: int, removed: int, iterations: int) -> float:
@@ -65,7 +65,7 @@ class Descent:
         return left / self.convexity + self._lost(left / self.convexity)
 
     def _lost(self, away: float) -> float:
-        """What rounding does to weights that are never farther away, however many steps there are.
+        """Bound the effect of rounding on weights that are never farther away, however many steps there are.
 
         An optimum is at most ``slope / convexity`` long, and so weights at most W, that and ``away``. The parts of a gradient are
         at most ``slope + 2 smoothness W`` long, and half the share of that is what a step of size 1 may lose with the rounding of

@@ -87,7 +87,7 @@ def noise_multiplier(epsilon: float, delta: float, formula: Formula = "analytic"
 
 
 def together(means: Iterable[float]) -> float:
-    """How far apart all releases are together, of which each alone is so many standard deviations of its noise.
+    """The distance of all releases together, where each alone is so many standard deviations of its noise.
 
     Noise is drawn anew for each. The law of all is that of one release at this distance, so nothing is given away:
 

@@ -32,7 +32,7 @@ class Derivatives(NamedTuple):
 
 @dataclass(frozen=True)
 class Bounds:
-    """What the derivatives of a loss in one score never exceed; ``math.inf`` where there is no bound.
+    """Bounds that the derivatives of a loss in one score never exceed; ``math.inf`` where there is no bound.
 
     Args:
         slope: of the loss's size.

@@ -21,7 +21,7 @@ ROUNDS = 200  # of these at most; where half of the examples are left, about 20 
 
 @dataclass(frozen=True, eq=False)
 class RemovalState:
-    """What removals need of a model at its optimum, and of those before them: neither examples nor noise.
+    """State that removals need of a model at its optimum, and of those before them: neither examples nor noise.
 
     Args:
         weights: w, the optimum of all examples, (size,).
@@ -167,7 +167,7 @@ def weights_after(state: RemovalState) -> Array:
 
 
 def step(state: RemovalState) -> Array:
-    """What ``weights_after`` adds to the weights, (size,).
+    """The change that ``weights_after`` adds to the weights, (size,).
 
     >>> state = RemovalState(np.zeros(1), PositiveFactor.of(np.array([[4.0]])), np.array([2.0]), np.ones(1), True, 4, removed=2)
     >>> step(state).tolist()  # 2 / (4 - 2 * 1)

@@ -14,7 +14,7 @@ CONCORDANCE = {"logistic": 1.0, "multinomial": math.sqrt(2), "squared": 0.0}
 
 @dataclass(frozen=True)
 class StepResidual:
-    """How far Newton steps moved the perturbation for which the weights are an optimum, and how much they bent its law.
+    """The move by Newton steps of the perturbation for which the weights are an optimum, and how much they bent its law.
 
     A tilted optimum of what stays belongs to one perturbation b. Weights after a step belong to ``b' = b - u(b)``, u being the
     residual of the gradient. Its length alone does not bound what b' gives away, as u depends on b: a residual that rounds b

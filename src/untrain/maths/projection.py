@@ -106,7 +106,7 @@ def _vectors_of(matrix: Tensor, spans: list[tuple[int, int]]) -> Tensor:
 
 
 def project_off(rows: Tensor, directions: Directions) -> Tensor:
-    """What is left of rows (..., d) without their part in a subspace.
+    """Rows (..., d) without their part in a subspace.
 
     >>> found = leading_directions(torch.diag(torch.tensor([9.0, 4.0, 1.0])), share=0.5)
     >>> project_off(torch.tensor([[1.0, 2.0, 3.0]]), found).tolist()

@@ -14,7 +14,7 @@ RESIDUAL = 1e-8  # share of a gradient that a solved step may leave
 
 @dataclass(frozen=True)
 class Constants:
-    """What is known of every example's loss f_i, whatever the data.
+    """Bounds on every example's loss f_i, whatever the data.
 
     In a mean f_i carries its share of the penalty; in a sum it does not, and the penalty belongs to the mean over what stays. Every
     weight has a penalty; with a free intercept there is no convexity.

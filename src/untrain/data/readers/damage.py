@@ -1,4 +1,4 @@
-"""What damaged files, and files made to hurt, may do to their reader: at most one line that names them."""
+"""Effects of damaged files, and of files made to hurt, on their reader: at most one line that names them."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def pieces(
 
 
 def _within(offsets: Sequence[tuple[int, int]], spans: Spans | None) -> Array:
-    """Which tokens, and the end behind them, are scored: without spans all, else those with a character in one, bool (t + 1,)."""
+    """Mark the scored tokens, and the end behind them: without spans all, else those with a character in one, bool (t + 1,)."""
     if spans is None:
         return np.ones(len(offsets) + 1, dtype=bool)
     inside = [any(start < stop_ and stop > start_ for start_, stop_ in spans) for start, stop in offsets]

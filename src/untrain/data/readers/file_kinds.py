@@ -1,4 +1,4 @@
-"""What a file is that was given for another, by its first bytes, and what would do."""
+"""Kinds of files given instead of another, by their first bytes, and what would do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOOKED_AT = 64  # bytes
 
 
 def kind_of(start: bytes) -> str:
-    """What a file is by its first bytes, and what would do; empty where they are not known.
+    """The kind of a file by its first bytes, and what would do; empty where they are not known.
 
     >>> kind_of(b"version https://git-lfs.github.com/spec/v1")
     'a pointer of git-lfs and not the file itself: fetch it, by `git lfs pull`'

@@ -1,4 +1,4 @@
-"""What users hold in memory, to arrays: tensors, sparse matrices, data frames, lists."""
+"""Data that users hold in memory, to arrays: tensors, sparse matrices, data frames, lists."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ Gone = Literal["ask", "report", "refuse"]
 
 @dataclass(frozen=True)
 class Reading:
-    """How to read a list of ids where it can be read in several ways.
+    """Settings to read a list of ids that can be read in several ways.
 
     Args:
         heading: whether the first line is a heading; None asks the data.

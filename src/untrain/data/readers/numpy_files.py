@@ -21,7 +21,7 @@ NUMPY, ZIP = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")
 
 
 class Head(NamedTuple):
-    """What a .npy file says of itself: shape, order, type, and the bytes before the first number."""
+    """The header of a .npy file: shape, order, type, and the bytes before the first number."""
 
     shape: tuple[int, ...]
     fortran: bool

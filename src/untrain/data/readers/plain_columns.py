@@ -114,7 +114,7 @@ def _times(name: str, column: Array) -> Array:
 
 
 def empty_cells(column: Array) -> int:
-    """How many cells of a column hold nothing: None, NaN, or no time."""
+    """The number of cells of a column that hold nothing: None, NaN, or no time."""
     if column.dtype.kind in "fmM":
         return int((column != column).sum())
     return sum(map(is_empty, column)) if column.dtype == object else 0

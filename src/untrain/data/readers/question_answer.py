@@ -32,7 +32,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Template:
-    """How a question and its answer become one text.
+    """A format that makes one text of a question and its answer.
 
     Args:
         prompt: text before the answer, with ``{question}`` in it.

@@ -22,7 +22,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class TextSetSource:
-    """How a set of texts is written down.
+    """The file format of a set of texts.
 
     Args:
         name: of its file of JSON lines, without the ending.
@@ -41,7 +41,7 @@ class TextSetSource:
 
 @dataclass(frozen=True)
 class TextSubset:
-    """What to take of a set, and how to cut it into tokens.
+    """The part to take of a set, and how to cut it into tokens.
 
     Args:
         path: folder with its file, or the file.

@@ -1,1 +1,1 @@
-"""What to forget: one file per way to choose it."""
+"""Requests: what to forget, one file per way to choose it."""

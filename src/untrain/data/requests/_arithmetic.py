@@ -109,7 +109,7 @@ def _days(dates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _counts(dates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """How many of their units dates are from 1970, those without a time 0."""
+    """The number of units from 1970 to each date, 0 for those without a time."""
     return np.where(np.isnat(dates), 0, _days(dates).astype(np.int64))
 
 
@@ -119,7 +119,7 @@ def _attoseconds(dates: np.ndarray[Any, Any]) -> int:
 
 
 def _is_fraction_of(value: Value, column: Value) -> bool:
-    """Whether a written fraction stands for the nearest number of a column, and not for a number that the column cannot hold."""
+    """Return whether a written fraction stands for the nearest number of a column, not for a number that the column cannot hold."""
     if type(value) is not float or value.is_integer() or not isinstance(column, np.ndarray) or column.dtype.kind != "f":
         return False
     limits = np.finfo(column.dtype)

@@ -57,7 +57,7 @@ def check_rule(rule: str) -> str:
 
 
 def _cause(error: Exception, rule: str) -> str:
-    """What the parser says is wrong, and what would do, in words of columns; empty where it says no more than that it is."""
+    """The parser's complaint, and what would do, in words of columns; empty where it says no more than that it is wrong."""
     said = error.msg if isinstance(error, SyntaxError) else ""
     if said.startswith("leading zeros"):
         return "; numbers have no leading zeros: write 7, or '007' in quotes where the column holds text"
@@ -73,7 +73,7 @@ def _parsed(rule: str) -> ast.Expression:
 
 
 def _depth(tree: ast.AST) -> int:
-    """How deep a tree is, without a call per level."""
+    """The depth of a tree, without a call per level."""
     level, depth = [tree], 0
     while level:
         level, depth = [child for node in level for child in ast.iter_child_nodes(node)], depth + 1

@@ -68,7 +68,7 @@ class Request(Spec, role=True):
         return examples
 
     def covers(self, held_out: Examples) -> np.ndarray[Any, Any] | None:
-        """Whether each held-out example is of the kind to forget, bool (n,); None where the request names training examples alone.
+        """Mark the held-out examples of the kind to forget, bool (n,); None where the request names training examples alone.
 
         By these, test accuracy on what was forgotten is scored, such as on a class or a part of one.
         """

@@ -1,4 +1,4 @@
-"""What a request does, each verb in one place: it may be somebody's code, which leaves the process as it was."""
+"""Verbs of a request, each in one place: it may be somebody's code, which leaves the process as it was."""
 
 from __future__ import annotations
 

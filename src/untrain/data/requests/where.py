@@ -42,7 +42,7 @@ class Where(Request):
         return rows
 
     def covers(self, held_out: Examples) -> np.ndarray[Any, Any] | None:
-        """Where the rule holds of held-out examples; None where it is about ids or owners, or about a column that they lack.
+        """Mark the held-out examples for which the rule holds; None where it is about ids, owners, or a column that they lack.
 
         >>> from untrain.data.readers.convert import examples
         >>> Where(rule="label == 0").covers(examples([[0.0], [1.0], [2.0]], [0, 1, 0])).tolist()

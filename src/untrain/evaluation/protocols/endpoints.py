@@ -30,7 +30,7 @@ class EndpointInfo:
 
     @property
     def way(self) -> int:
-        """Which differences do harm: 1 those above 0, -1 those below, 0 both."""
+        """The sign of harmful differences: 1 those above 0, -1 those below, 0 both."""
         return bool(self.above) - bool(self.below)
 
 
@@ -94,7 +94,7 @@ class Endpoint:
 
     @property
     def way(self) -> int:
-        """Which differences do harm: 1 those above 0, -1 those below, 0 both."""
+        """The sign of harmful differences: 1 those above 0, -1 those below, 0 both."""
         return self.about.way
 
 

@@ -199,7 +199,7 @@ def _outside_plain(endpoint: Endpoint, margin: Margin, together: float) -> bool:
 
 
 def _times(d: Difference, margin: Margin, spreads: float, level: float) -> float | None:
-    """How many times as many models would bring a harmful difference within the nearer of two distances; None if it is beyond."""
+    """The factor on the number of models to bring a harmful difference within the nearer of two distances; None if it is beyond."""
     shares = (_ABSOLUTE, 1 - _ABSOLUTE) if margin.absolute and spreads else (1.0, 1.0)
     distances = margin.absolute, min(spreads * float(d.spread[0]), margin.limit)
     errors = ((d.error, d.freedom), (d.loose, d.loose_freedom))

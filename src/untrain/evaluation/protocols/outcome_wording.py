@@ -57,7 +57,7 @@ def sentence(name: str, outcome: str, because: str, close: str) -> str:
 
 
 def within(judged: Sequence[Judged], oracles: int, passes: float | None, alike: bool = False) -> str:
-    """What a method that passes was shown to keep; ``alike`` where all retrained models are one."""
+    """The findings on a method that passes; ``alike`` where all retrained models are one."""
     by_name = {j.name: j for j in judged}
     if attacks := [by_name[name] for name in ("attack", "distance") if name in by_name]:
         by_name["attack"] = max(attacks, key=lambda j: j.bound or 0.0)  # what the better one does not exceed, none does
@@ -84,7 +84,7 @@ def _in_ten(chance: float) -> str:
 
 
 def undecided(missing: Sequence[Judged]) -> str:
-    """Which endpoints are neither within nor outside; those alone that look outside, where there are any."""
+    """The endpoints that are neither within nor outside; those alone that look outside, where there are any."""
     beyond = [j for j in missing if looks_beyond(j)]
     named = [what(j) for j in beyond or missing]
     last = f"{len(named) - 2} more" if len(named) > 2 else ""
@@ -109,7 +109,7 @@ def outside(judged: Judged) -> str:
 
 
 def _apart(judged: Judged) -> str:
-    """How far below or above: points of accuracy, per cent of a loss, or how many times it is."""
+    """The distance below or above: points of accuracy, per cent of a loss, or how many times it is."""
     d = judged.difference
     how = "below" if d < 0 else "above"
     if judged.unit != "nats":
@@ -179,12 +179,12 @@ def more_models(models: int, oracles: int) -> str:
 
 
 def beyond(judged: Judged, models: int) -> str:
-    """What is left where an endpoint lies on the margin or beyond it, so that more models would hardly bring it within."""
+    """Advice where an endpoint lies on the margin or beyond it, so that more models would hardly bring it within."""
     return f"{'a model' if models == 1 else 'models'} nearer to retraining in {what(judged)}"
 
 
 def chances(power: Power) -> str:
-    """What a design can show.
+    """The power of a design, in words.
 
     >>> chances(Power(0.84, 0.9996, 7.0, 5, 10)).partition(", ")[0]
     '5 unlearned and 10 retrained models pass a perfect retrain with probability 0.84'
@@ -243,7 +243,7 @@ def _nearest(number: float) -> str:
 
 
 def harm_of(name: str, verdict: Verdict) -> str:
-    """What a distinguishable score says: 'remembers', 'hides', 'over-forgets' or 'broke'; empty where it has no direction."""
+    """The meaning of a distinguishable score: 'remembers', 'hides', 'over-forgets' or 'broke'; empty where it has no direction."""
     for start, harm in _WAYS.items():
         if verdict.why.startswith(start):
             return harm

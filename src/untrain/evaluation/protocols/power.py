@@ -48,7 +48,7 @@ class Law:
         return (*named, self.correlation.tobytes())
 
     def __eq__(self, other: object) -> bool:
-        """Whether endpoints vary alike, so that no design is simulated twice."""
+        """Return whether endpoints vary alike, so that no design is simulated twice."""
         return isinstance(other, Law) and self._key() == other._key()
 
     def __hash__(self) -> int:

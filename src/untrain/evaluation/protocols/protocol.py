@@ -46,7 +46,7 @@ class Margin(Criterion):
 
     @property
     def limit(self) -> float:
-        """What spreads never exceed, in the unit of the endpoint."""
+        """A bound that spreads never exceed, in the unit of the endpoint."""
         return math.inf if self.most is None else self.most
 
 

@@ -1,4 +1,4 @@
-"""Whether retrained models are a fair yardstick: on what all models were trained on, they should do as well as the originals."""
+"""A check that retrained models are a fair yardstick: on the data of all models they should do as well as the originals."""
 
 from __future__ import annotations
 

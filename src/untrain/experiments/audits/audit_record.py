@@ -1,4 +1,4 @@
-"""What every audit ends with: its models by role, its price, and the document of its scores."""
+"""The end of every audit: its models by role, its price, and the document of its scores."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def _array(source: Any, name: str) -> Array:
 
 
 def _mixed(array: Array) -> str:
-    """What a column holds that has no plain type, by the kinds of its cells."""
+    """Contents of a column without a plain type, by the kinds of its cells."""
     kinds = sorted({type(cell).__name__ for cell in array.ravel().tolist()})
     return f"Python objects of {'the types' if len(kinds) > 1 else 'the type'} {', '.join(kinds)}"
 
@@ -190,7 +190,7 @@ def _below(rows: Sequence[Any], source: str | Path, name: str) -> Any:
 
 
 def _is_heading(lines: int, sizes: Collection[int], usual: bool) -> bool:
-    """Whether the first of some lines is a heading, by how many examples there are, and by its word where that decides nothing."""
+    """Return whether the first line is a heading, by the number of examples, and by its word where that decides nothing."""
     if (lines in sizes) != (lines - 1 in sizes):
         return lines - 1 in sizes
     return usual

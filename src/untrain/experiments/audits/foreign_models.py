@@ -98,7 +98,7 @@ def several(value: Any | Sequence[Any]) -> list[Any]:
 
 
 def count_in(oracles: Any) -> int | None:
-    """How many oracles to train, where a number stands instead of outputs."""
+    """The number of oracles to train, where a number stands instead of outputs."""
     if isinstance(oracles, str) and oracles.strip().isdigit():
         return int(oracles)
     return oracles if isinstance(oracles, int) and not isinstance(oracles, bool) else None

@@ -1,4 +1,4 @@
-"""What an audit was given, read once before anything is priced."""
+"""The inputs of an audit, read once before anything is priced."""
 
 from __future__ import annotations
 

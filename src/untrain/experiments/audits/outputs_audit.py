@@ -62,6 +62,6 @@ def _check(outputs: Outputs, options: RunOptions) -> None:
 
 
 def _label(unlearned: Any) -> str:
-    """What stands for the outputs where a run has its scenario; the last part of a path."""
+    """The name of the outputs where a run has its scenario; the last part of a path."""
     is_path = isinstance(unlearned, str | Path) and "=" not in str(unlearned)
     return f"arrays in {Path(unlearned).name}" if is_path else "arrays"

@@ -66,7 +66,7 @@ class Populations:
     notes: tuple[str, ...] = ()
 
     def rows(self, who: str) -> Any:
-        """What each model of a population put out, one after the other: logits (n, c) or margins (n,)."""
+        """Outputs of each model of a population, one after the other: logits (n, c) or margins (n,)."""
         return iter(self.models[who])
 
     @property

@@ -126,7 +126,7 @@ def audit_on_scenario(
 
 @dataclass(frozen=True)
 class _Run:
-    """What the record of an audit says of its models: the method's name, and the seed of oracles that were trained here."""
+    """Facts in the record of an audit about its models: the method's name, and the seed of oracles that were trained here."""
 
     name: str
     seed: int

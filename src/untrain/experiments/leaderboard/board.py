@@ -1,4 +1,4 @@
-"""What a leaderboard is of: a scenario, its requests, and how many models and trials each method gets."""
+"""The design of a leaderboard: a scenario, its requests, and the numbers of models and trials per method."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Board:
         }  # fmt: skip
 
     def notes(self) -> list[str]:
-        """What a reader should know of its size."""
+        """Remarks on its size."""
         few = [f"{self.seeds} seeds (of {ENOUGH_SEEDS})"] if self.seeds < ENOUGH_SEEDS else []
         few += [f"{self.oracles} retrained models (of {ENOUGH_ORACLES})"] if self.oracles < ENOUGH_ORACLES else []
         return [f"a small board: {' and '.join(few)}; intervals are wide, and few methods can be told apart"] if few else []

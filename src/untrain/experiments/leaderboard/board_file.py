@@ -64,7 +64,7 @@ def _check_sizes(document: Mapping[str, Any], board: Board) -> None:
 
 
 def stored_request(document: Mapping[str, Any], name: str) -> Document:
-    """What a board has of one request."""
+    """The part of a board about one request."""
     return next(one for one in document["requests"] if one["name"] == name)
 
 

@@ -1,4 +1,4 @@
-"""What the file of a leaderboard holds, checked once where it is read: shapes, finite numbers, and parts that belong together."""
+"""Contents of the file of a leaderboard, checked once on reading: shapes, finite numbers, and parts that belong together."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class StoredYardstick(_Part):
 
 
 class StoredCost(_Part):
-    """What models cost, by shares of retraining."""
+    """Costs of models, as shares of retraining."""
 
     share_of_retraining: float | None = None
 
@@ -105,7 +105,7 @@ class BoardFields(_Part):
 
 
 class LeftOutMethod(_Part):
-    """Who took no part, and why."""
+    """A method that took no part, and why."""
 
     method: str
     reason: str

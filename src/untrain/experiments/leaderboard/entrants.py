@@ -1,4 +1,4 @@
-"""Who takes part: every unlearner and recipe that is found and can run, with what keepers save for it; who does not, and why."""
+"""Entrants: every unlearner and recipe that is found and can run, with what keepers save for it; the others, and why."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Candidate:
 
     @property
     def sees(self) -> Access:
-        """What it sees besides the model."""
+        """The data that it sees besides the model."""
         return access(self.method.needed())
 
 
@@ -58,7 +58,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Field:
-    """Who takes part and who does not, and by request the scenario that all run on.
+    """Methods that take part and those that do not, and by request the scenario that all run on.
 
     Args:
         scenarios: request name -> scenario, its learner with keepers.
@@ -170,7 +170,7 @@ def _named(given: str | Method) -> Method:
 
 
 def refusal(method: Method, learner: Learner, train: Examples, effects: bool) -> str:
-    """Why a method cannot run on models of a learner; empty where it can."""
+    """Return why a method cannot run on models of a learner; empty where it can."""
     try:
         check_needs([method], learner, train)
         estimation = method.estimation
@@ -187,7 +187,7 @@ def refusal(method: Method, learner: Learner, train: Examples, effects: bool) ->
 
 
 def _candidate(method: Method, control: bool, board: Board) -> Candidate:
-    """What is searched of a method, or why nothing is."""
+    """The searched fields of a method, or why there are none."""
     if board.trials == 1:
         return Candidate(method, control, {}, "one trial is that of the defaults")
     if method.oracles:

@@ -27,7 +27,7 @@ DIGESTS = ("train", "retain", "valid", "seen", "scored")
 
 
 def digests_of(scene: Scene) -> dict[str, str]:
-    """What tells the data and the request of a scene from others."""
+    """Digests that identify the data and the request of a scene."""
     return {"forget": scene.forget_set.digest, **{name: scene.prints[name] for name in DIGESTS}}
 
 
@@ -91,7 +91,7 @@ def models_beforehand(method: Method) -> int:
 
 
 def left_out_of_cost(method: Method) -> list[str]:
-    """What the cost of a method leaves out, in words."""
+    """The parts that the cost of a method leaves out, in words."""
     models = models_beforehand(method)
     which = "one model" if models == 1 else f"{models:,} models"
     made = [f"its cost leaves out the {which} that it is made of, so the front is without it"] if models else []

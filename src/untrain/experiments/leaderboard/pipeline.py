@@ -55,7 +55,7 @@ class Contest:
         return [Comparison(s, methods, board.seeds, board.oracles, board.seed) for s in self.field.scenarios.values()]
 
     def says(self) -> str:
-        """How methods are tuned, in a line."""
+        """The tuning of methods, in a line."""
         tuned, board = sum(bool(c.space) for c in self.field.candidates), self.board
         apart = "1 model that is" if board.models == 1 else f"{board.models} models that are"
         if not tuned:
@@ -160,7 +160,7 @@ def run_contest(contest: Contest, store: str | Path | None, way: RunOptions, pag
 def _requests(
     contest: Contest, scenes: Sequence[Scene], store: Store, pool: Pool, way: RunOptions
 ) -> tuple[list[Document], list[str]]:
-    """What each request has come to, and what its retrained models say next to those of the board."""
+    """The result of each request, and the comparison of its retrained models with those of the board."""
     board, tuned = contest.board, list[list[Tuned]]()
     for name, scene in zip(board.requests, scenes, strict=True):
         searched = search_scene(scene, way.setting)

@@ -61,7 +61,7 @@ def standings(request: Row, draws: int = DRAWS) -> Document:
 
 
 def unranked(row: Row) -> str:
-    """Why a row is not ranked; empty where it is."""
+    """Return why a row is not ranked; empty where it is."""
     if row["control"]:
         return ""
     if row["sees"] == "retrained models":

@@ -104,7 +104,7 @@ def are_stored(
     learner: Learner, train: Any, pairs: Sequence[Pair], observed: Any, *, store: Store | str | Path | None = None,
     executor: Executor | Pool | None = None, keep_models: bool = False, together: Together = "auto",
 ) -> list[bool]:  # fmt: skip
-    """Whether each pair is in the store already; what is not is what ``train_population`` with the same arguments would train."""
+    """Return whether each pair is in the store already; ``train_population`` with the same arguments would train the others."""
     order, opened = _order(learner, train, pairs, observed, together, executor), _open_store(store)
     return [opened is not None and _is_stored(opened, key, keep_models) for key in order.keys]
 
@@ -131,7 +131,7 @@ def load_model(
 
 @dataclass(frozen=True, eq=False)
 class _Order:
-    """What is to be trained, checked: data, strategy, the key of each pair, and members and ingredients by key."""
+    """The checked plan of a training: data, strategy, the key of each pair, and members and ingredients by key."""
 
     learner: Learner
     data: tuple[Examples, Examples]

@@ -1,4 +1,4 @@
-"""What one trained population serves: memorization, shadow models of attacks, pairs for audits."""
+"""Uses of one trained population: memorization, shadow models of attacks, pairs for audits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """What m models put out on n training examples, of which each saw a part, and on further test examples.
+    """Outputs of m models on n training examples, of which each saw a part, and on further test examples.
 
     It serves, without another model being trained:
 
@@ -133,7 +133,7 @@ def memorization(population: Population, kind: Signal | None = None) -> Memoriza
 
 
 def influence(population: Population, rows: Sequence[int], kind: Signal | None = None) -> MemorizationEstimate:
-    """What some training examples do to the outputs on all training and test examples, (rows, n + tests).
+    """Effects of some training examples on the outputs on all training and test examples, (rows, n + tests).
 
     Args:
         population: the models.

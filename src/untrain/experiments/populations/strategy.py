@@ -1,4 +1,4 @@
-"""How a population is trained: stacked, packed or in a loop, by how many processes of how many threads."""
+"""Strategies to train a population: stacked, packed or in a loop, by some processes of some threads each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Together = Literal["auto", "stacked", "packed", "loop"]
 
 @dataclass(frozen=True)
 class Strategy:
-    """What each task is, and on how many threads.
+    """The content of each task, and its number of threads.
 
     Args:
         kind: of training: several models at once, or one alone.
@@ -44,7 +44,7 @@ class Strategy:
 def choose_strategy(
     learner: Learner, train: Examples, members: Sequence[Member], together: str, executor: Executor | Pool | None
 ) -> Strategy:
-    """How the members are best trained, or as the caller wants it.
+    """Choose the best way to train the members, or the one that the caller wants.
 
     Raises:
         BadInput: it cannot be done so with this learner.

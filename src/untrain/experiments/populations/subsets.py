@@ -18,7 +18,7 @@ BLOCK = 16
 
 @dataclass(frozen=True, eq=False)
 class Subsets:
-    """How many models there are, and how the examples that each sees are drawn.
+    """The number of models, and how the examples that each sees are drawn.
 
     The first models of many are the models of few: asking for more adds to what was drawn.
 
@@ -60,7 +60,7 @@ def draw(subsets: Subsets, n: int) -> tuple[Array, Array]:
 
 
 def _block(subsets: Subsets, at: int, count: int) -> Array:
-    """What the at-th 16 models see of ``count`` units, bool (16, count)."""
+    """The units among ``count`` that the at-th 16 models see, bool (16, count)."""
     rng = np.random.default_rng((subsets.seed, at))
     if subsets.scheme == "bernoulli":
         return np.asarray(rng.random((BLOCK, count)) < subsets.fraction)

@@ -1,4 +1,4 @@
-"""What lines of JSON say beside their texts: ids, owners and further columns."""
+"""Fields of lines of JSON besides their texts: ids, owners and further columns."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _names(records: Records, name: str, column: Array | None, path: str) -> Arra
 
 
 def _column(records: Records, name: str) -> Array | None:
-    """What all records have under a name, (n,), where it is all texts or all numbers."""
+    """The values of all records under a name, (n,), where they are all texts or all numbers."""
     values = [record.get(name) for record in records]
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
     return np.array(values) if numbers or all(isinstance(v, str) for v in values) else None

@@ -55,15 +55,15 @@ class ImageScenario(Scenario, role=True):
     augment: tuple[Augment, ...]
 
     def image_set(self) -> ImageSetSource:
-        """Where the set is: its ``source``, unless a field chooses among several."""
+        """The source of the set: its ``source``, unless a field chooses among several."""
         return self.source
 
     def subset(self) -> Subset:
-        """What to take of the set, and from where."""
+        """The part to take of the set, and where it lies."""
         return Subset(self.path, self.size)
 
     def network(self) -> Architecture:
-        """What is trained: the ``model``, unless something stands before it."""
+        """The network to train: the ``model``, unless something stands before it."""
         return self.model
 
     @final

@@ -1,4 +1,4 @@
-"""What people ask of an assistant, and what it is not there for."""
+"""Questions of people to an assistant, some of them outside of its scope."""
 
 from __future__ import annotations
 

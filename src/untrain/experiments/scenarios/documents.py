@@ -129,7 +129,7 @@ class Documents(Scenario):
 
 
 def _spans(record: dict[str, Any], name: object) -> list[tuple[int, int]] | None:
-    """What is scored of a document, where its record says so.
+    """The parts of a document to score, where its record names them.
 
     Raises:
         DataError: these are not parts of the text.

@@ -59,7 +59,7 @@ class ImageNet100(ImageScenario):
     augment: tuple[Augment, ...] = (RandomResizedCrop(size=CROP), HorizontalFlip())
 
     def subset(self) -> Subset:
-        """What to take, and where decoded images stay."""
+        """The part to take, and where decoded images stay."""
         return Subset(self.path, self.size, self.on_disk)
 
     def network(self) -> Architecture:

@@ -39,7 +39,7 @@ class Objective:
         return f"{self.name} (oracle-guided)" if self.oracle else self.name
 
     def success(self, task: Task) -> Success:
-        """What is averaged over examples: what the task counts as success, or whether outputs are right."""
+        """The quantity averaged over examples: what the task counts as success, or whether outputs are right."""
         return RIGHT if self.exclusive else success_of(task)
 
     def means(self, task: Task) -> str:

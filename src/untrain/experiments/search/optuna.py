@@ -89,7 +89,7 @@ class Study:
                 self._study.enqueue_trial(dict(drawn), user_attrs=dict(facts))
 
     def ask(self, space: Mapping[str, Dimension], owner: str) -> PendingTrial:
-        """What to try next; ``owner`` names the process that tries it."""
+        """The next trial; ``owner`` names the process that tries it."""
         with self._readable():
             trial = self._study.ask()
             trial.set_user_attr("owner", owner)

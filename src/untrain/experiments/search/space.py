@@ -81,7 +81,7 @@ def _hints(kinds: Iterable[tuple[Any, tuple[Any, ...]]]) -> list[SearchHint]:
 
 
 def _reach(kinds: tuple[tuple[Any, tuple[Any, ...]], ...], value: Any) -> Dimension | None:
-    """Where a search looks by itself, for the member of the type that the present value is of."""
+    """The default range of a search, for the member of the type that the present value is of."""
     for kind, metadata in kinds:
         if get_origin(kind) is Literal and value in get_args(kind):
             return Choices(get_args(kind))
@@ -125,7 +125,7 @@ def _between(bounds: dict[str, float], value: float, whole: bool) -> Range | Non
 
 
 def space(method: Spec, over: Sequence[str] = ()) -> Space:
-    """What is searched: the fields named by ``over``, or those that usually matter.
+    """The fields to search: those named by ``over``, or those that usually matter.
 
     Args:
         method: its other fields stay as they are.
@@ -213,7 +213,7 @@ def _every(field: SearchField) -> list[dict[str, float]]:
 
 
 def _parts(text: str) -> list[str]:
-    """What stands between the commas that no bracket and no quote encloses."""
+    """Split at the commas that no bracket and no quote encloses."""
     found, depth, quote = [""], 0, ""
     for sign in text:
         if sign in "'\"":
@@ -246,7 +246,7 @@ def value_of(dimension: Dimension, drawn: Any) -> Any:
 
 
 def drawn_of(dimension: Dimension, value: Any) -> Any:
-    """What would have been drawn for a value; None where it lies outside."""
+    """The draw that would have given a value; None where it lies outside."""
     if isinstance(dimension, Choices):
         return repr(value) if any(type(v) is type(value) and v == value for v in dimension.values) else None
     if dimension.unit != ("%" if isinstance(value, str) else "") or isinstance(value, Spec) or value is None:
@@ -265,7 +265,7 @@ def with_values(method: Spec, drawn: Mapping[str, Any], chosen: Space) -> Any:
 
 
 def start_of(method: Spec, chosen: Space) -> dict[str, Any] | None:
-    """What would have been drawn for the method as it is; None where it lies outside of the space."""
+    """The draws that would have given the method as it is; None where it lies outside of the space."""
     known = search_fields(method)
     drawn = {name: drawn_of(dimension, known[name].value) for name, dimension in chosen.items()}
     return None if any(v is None for v in drawn.values()) else drawn

@@ -36,7 +36,7 @@ ENDED = ("done", "pruned", "failed")
 
 @dataclass(frozen=True)
 class SearchSpec:
-    """What is searched, where, and for what.
+    """The design of a search: method, models and objective.
 
     Args:
         scenario: data, learner and request.
@@ -71,7 +71,7 @@ class Search:
 
     @property
     def means(self) -> str:
-        """What it looks for, in words."""
+        """Its aim, in words."""
         return means_of(self.aim, self.scene)
 
     def task(self, job: Job) -> KeyedJob:
@@ -148,7 +148,7 @@ def search_key(spec: SearchSpec, scene: Scene, setting: Setting) -> str:
 
 
 def journal_of(key: str, store: Store) -> Path:
-    """Where the trials of a search are kept."""
+    """The file with the trials of a search."""
     return store.path / "search" / f"{key[:32]}.journal"
 
 

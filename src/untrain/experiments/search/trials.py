@@ -1,4 +1,4 @@
-"""What a search measures of a model: mean success on the forget set and on validation data, and what forgetting cost."""
+"""Measures of a model in a search: mean success on the forget set and on validation data, and what forgetting cost."""
 
 from __future__ import annotations
 
