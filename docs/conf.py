@@ -19,7 +19,7 @@ version = release = str(re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.tom
 
 extensions = ["myst_parser"]
 root_doc = INDEX
-include_patterns = ["docs/*.md", "CONTRIBUTING.md", "CHANGELOG.md", "papers/*.md", "papers/**/*.md"]
+include_patterns = ["docs/*.md", "CONTRIBUTING.md", "CHANGELOG.md", "papers/*.md", "papers/**/*.md", "benchmarks/*.md"]
 myst_heading_anchors = 4
 
 html_theme = "furo"
@@ -40,8 +40,12 @@ def side_bar(index: str) -> str:
         fresh = [page for page in dict.fromkeys(pages) if page not in seen]
         seen.update(fresh)
         parts.append(_tree("Start" if section.startswith("# ") else section.partition("\n")[0], fresh))
-    rest = [path.relative_to(ROOT).with_suffix("").as_posix() for path in sorted((ROOT / "papers").rglob("*.md"))]
-    return "\n".join([*parts, _tree("Papers tried", rest), _tree("Changes", ["CHANGELOG"])])
+    papers, benchmarks = (
+        [path.relative_to(ROOT).with_suffix("").as_posix() for path in sorted((ROOT / folder).rglob("*.md"))]
+        for folder in ("papers", "benchmarks")
+    )
+    more = {"Papers tried": papers, "Benchmarks": benchmarks, "Changes": ["CHANGELOG"]}
+    return "\n".join([*parts, *(_tree(caption, pages) for caption, pages in more.items())])
 
 
 def _tree(caption: str, pages: list[str]) -> str:

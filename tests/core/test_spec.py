@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from untrain.core import discovery
 from untrain.core.code_digest import code_digest
 from untrain.core.errors import MissingExtra, SpecError
-from untrain.core.spec import Spec, canonical, digest, parse, spell, spelled_name
+from untrain.core.spec import Spec, canonical, digest, parse, sendable, spell, spelled_name
 from untrain.core.spec_sources import sources
 from untrain.localizers._mask_units import Channels, Gather
 from untrain.localizers.base import Localizer
@@ -150,7 +150,7 @@ REFUSED = {
     "WeightedGrad @ Finetune": "'@' joins unlearner and localizer",
     "Finetune @ WeightedGrad @ Gradient": "is confined already: join one unlearner and one localizer",
     "no.such.module.Thing": "there is no module 'no.such.module' to take 'Thing' from",
-    "untrain.unlearners.recipes.Nope": "untrain.unlearners.recipes has no class 'Nope'",
+    "untrain.unlearners.recipes.Nope": "untrain.unlearners.recipes has no class 'Nope', and no function of that name",
     "untrain.unlearners.base.Unlearner": "untrain.unlearners.base.Unlearner is not a spec that can be made",
     "subprocess.Popen(args='touch /tmp/x')": "subprocess.Popen is not a spec that can be made",
 }
@@ -162,6 +162,24 @@ def test_what_is_wrong_is_told_in_one_line(text):
         parse(text)
     assert REFUSED[text] in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_function_is_spelled_where_a_field_holds_one(tmp_path, monkeypatch):
+    (tmp_path / "factories.py").write_text("from torch import nn\n\n\ndef make():\n    return nn.Linear(2, 2)\n\n\nSIZE = 3\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    learner = parse("Train(model=factories.make)")
+    assert repr(learner) == "Train(model=factories.make)"
+    assert parse(repr(learner)) == learner
+    assert sendable(learner)
+    assert learner.model().out_features == 2
+    for text, why in {
+        "factories.make": "is a plain value",
+        "Train(model=factories.make())": "factories.make is not a name that can be called",
+        "Train(model=factories.SIZE)": "factories has no class 'SIZE', and no function of that name",
+        "Train(model=factories.nothing)": "factories has no class 'nothing', and no function of that name",
+    }.items():
+        with pytest.raises(SpecError, match=why):
+            parse(text)
 
 
 def test_a_nan_is_refused():

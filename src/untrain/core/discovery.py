@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from untrain.core.environment import searching
@@ -133,6 +133,27 @@ def load(name: str) -> type:
         SpecError: the name does not exist, or its module cannot be imported.
         MissingExtra: its file needs a library that is not installed.
     """
+    cls, module, attribute = _named(name)
+    if not isinstance(cls, type):
+        raise SpecError(f"{module} has no class {attribute!r}")
+    return cls
+
+
+def load_value(name: str) -> type | FunctionType:
+    """Load the class behind a name, or the function behind a dotted one, such as a factory of models.
+
+    Raises:
+        SpecError: the name does not exist, or its module cannot be imported.
+        MissingExtra: its file needs a library that is not installed.
+    """
+    thing, module, attribute = _named(name)
+    if not isinstance(thing, type | FunctionType):
+        raise SpecError(f"{module} has no class {attribute!r}, and no function of that name")
+    return thing
+
+
+def _named(name: str) -> tuple[Any, str, str]:
+    """What a name means, with its module and its name there; None where the module has nothing of that name."""
     place = find(name)
     if place is not None:
         module, attribute = place.module, place.name
@@ -140,12 +161,10 @@ def load(name: str) -> type:
         module, attribute = _split(name)
     else:
         raise SpecError(f"there is no {name!r}{suggest(name, index()) or '; `untrain methods` lists what there is'}")
-    cls: Any = import_module(module, attribute)
+    thing: Any = import_module(module, attribute)
     for part in attribute.split("."):
-        cls = getattr(cls, part, None)
-    if not isinstance(cls, type):
-        raise SpecError(f"{module} has no class {attribute!r}")
-    return cls
+        thing = getattr(thing, part, None)
+    return thing, module, attribute
 
 
 def _split(name: str) -> tuple[str, str]:

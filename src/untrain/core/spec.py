@@ -10,6 +10,7 @@ from abc import ABC
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import FunctionType
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 import pydantic
@@ -184,7 +185,7 @@ def parse(text: str) -> Any:
     """Make the object that a spelling describes.
 
     It reads calls of known names, ``@`` and literals, and evaluates nothing. A dotted name such as
-    ``my_package.my_method.Fade`` imports its module, which runs that module's code.
+    ``my_package.my_method.Fade`` imports its module, which runs that module's code; it may name a function where a field holds one.
 
     >>> parse("Steps(epochs=2, lr=0.1)").epochs
     2
@@ -223,7 +224,9 @@ def _build(node: ast.expr, text: str) -> Any:
                 raise SpecError(f"in {shown(text)}: {twice!r} is given twice")
             return cls(*[_value(a, text) for a in args], **{str(k.arg): _value(k.value, text) for k in keywords})
         case ast.Name() | ast.Attribute():
-            cls = discovery.load(ast.unparse(node))
+            cls = discovery.load_value(ast.unparse(node))
+            if isinstance(cls, FunctionType):
+                return cls  # for a field that holds one, such as a factory of models
             if not issubclass(cls, Spec) or cls.is_role:
                 raise SpecError(f"in {shown(text)}: {ast.unparse(node)} is not a spec that can be made")
             return cls
