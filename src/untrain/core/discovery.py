@@ -153,7 +153,7 @@ def load_value(name: str) -> type | FunctionType:
 
 
 def _named(name: str) -> tuple[Any, str, str]:
-    """What a name means, with its module and its name there; None where the module has nothing of that name."""
+    """The meaning of a name, with its module and its name there; None where the module has nothing of that name."""
     place = find(name)
     if place is not None:
         module, attribute = place.module, place.name
