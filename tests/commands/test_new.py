@@ -47,6 +47,8 @@ def test_the_command_says_what_it_wrote_and_what_to_try(tmp_path, monkeypatch):
         ("", "cannot name a class"),
         ("../Fade", "cannot name a class"),
         ("None", "cannot name a class"),
+        ("Class", "Class would be in class.py, and Python has another use for 'class'"),
+        ("Torch", "would be in torch.py, and Python has another use for 'torch'"),
     ],
 )
 def test_names_that_will_not_do_are_refused(name, why, tmp_path, monkeypatch):

@@ -134,6 +134,8 @@ def test_without_values_tables_do_not_count_and_code_does():
     assert reach(one) != reach(two)
     assert reach(one, values=False) == reach(two, values=False)
     assert reach(lambda x: x + 1, values=False) != reach(lambda x: x - 1, values=False)
+    one, same, two = (functools.partial(sorted, reverse=each) for each in (True, True, False))
+    assert reach(one, values=False) == reach(same, values=False) != reach(two, values=False)
 
 
 @pytest.mark.parametrize("code", ["from scipy.special import expit\ndef act(x): return expit(x)",

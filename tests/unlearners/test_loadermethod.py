@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from untrain.core.errors import ModelError, NotFinite, SpecError
+from untrain.core.spec_sources import sources
 from untrain.localizers.randommask import RandomMask
 from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.training.steps import SGD, Constant, Steps
@@ -101,6 +102,14 @@ def test_a_partial_fills_the_rest():
     model, problem = small()
     assert LoaderMethod(function=partial(weighted, alpha=0.01))(model, problem) is not model
     assert roles_of(partial(weighted, alpha=1)) == {"model": "model", "forget_loader": "forget"}
+
+
+def test_a_store_tells_partials_apart_by_what_they_hold():
+    def weighted(model, forget_loader, alpha):
+        ascend(model, forget_loader, lr=alpha)
+
+    one, same, other = (sources(LoaderMethod(function=partial(weighted, alpha=alpha))) for alpha in (0.1, 0.1, 0.2))
+    assert one == same != other
 
 
 def test_a_mask_holds_against_momentum_and_weight_decay_and_a_copy():

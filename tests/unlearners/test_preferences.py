@@ -10,9 +10,11 @@ from torch.nn import functional as F
 import texts
 from one_step import LR, PLAIN, posed
 from untrain.core.errors import DataError, SpecError
+from untrain.data.examples import take
 from untrain.data.ragged import PAD, Ragged
 from untrain.models.state import state
 from untrain.models.tasks.answers import questions_and_answers, with_answers
+from untrain.models.tasks.classification import Classification
 from untrain.unlearners import _preferences as preferences
 from untrain.unlearners.altpo import AltPO
 from untrain.unlearners.dpo import DPO
@@ -80,6 +82,19 @@ def test_where_nobody_prefers_an_answer_it_is_that_to_another_question():
     assert sorted(labels.tolist()) == list(range(6))
     assert not (labels == torch.arange(6)).any()
     assert alike(DPO(retain=0.0, steps=PLAIN)(model, problem), step(model, problem, swapped, 0.1))
+
+
+def test_where_all_answers_are_alike_another_class_is_preferred_and_texts_are_refused():
+    """As of one forgotten class, or of one example: the gains would cancel, and nothing pull."""
+    _, problem = posed()
+    forget = problem.forget.with_targets(torch.tensor([1, 1, 1, 1, 1, 0]))
+    labels = preferences.swapped_answers(Classification(classes=3), forget, 3)
+    assert not (labels == forget.y).any()
+    assert labels.max() <= 2
+    model, problem = texts.problem("causal")
+    one = texts.replace_forget(problem, take(problem.forget, np.array([0])))
+    with pytest.raises(DataError, match=r"none can stand in the place of another: take IdkDPO\(\) or AltPO\(\)"):
+        DPO()(model, one)
 
 
 def test_alternatives_are_the_models_own_and_never_the_true_answer():

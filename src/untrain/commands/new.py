@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+from importlib.util import find_spec
 from pathlib import Path
 
 from untrain.commands.arguments import Document
@@ -107,7 +108,7 @@ def new(kind: str, name: str, folder: Path | str | None = None) -> Document:
         'name', 'files' and 'next': commands to try.
 
     Raises:
-        BadInput: the name is not a class name, is taken, or a file is there already.
+        BadInput: the name is not a class name, is taken, as a module too, or a file is there already.
     """
     from untrain.core import discovery
 
@@ -119,6 +120,9 @@ def new(kind: str, name: str, folder: Path | str | None = None) -> Document:
     if name in known:
         raise BadInput(f"{name} is a {known[name].role} of {known[name].module} already: take another name")
     module = name.lower()
+    there = find_spec(module)
+    if keyword.iskeyword(module) or (there is not None and there.origin is not None):  # a folder of that name is no module
+        raise BadInput(f"{name} would be in {module}.py, and Python has another use for {module!r}: take another name")
     place = Path(module) if folder is None else user_path(folder)
     texts = {f"{module}.py": METHOD, f"test_{module}.py": TEST, "pyproject.toml": PROJECT}
     for file in texts:

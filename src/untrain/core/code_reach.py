@@ -9,6 +9,7 @@ import types
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -120,7 +121,10 @@ class _Walk:
             case staticmethod() | classmethod():
                 return self.each(type(value).__name__, (value.__func__,))
             case functools.partial():
-                return self.each("partial", (value.func, value.args, value.keywords, *added_to(value)))
+                words = self.each("partial", (value.func, value.args, value.keywords, *added_to(value)))
+                # Without values the keywords' dictionary is a table, of which numbers and texts count as those of arguments do.
+                held = {} if self.values else what_stayed(value.keywords)
+                return chain(words, self.pairs("keywords", held)) if held else words
             case torch.jit.ScriptFunction() | torch.jit.ScriptModule():
                 return scripted(value)
             case types.MappingProxyType() | types.SimpleNamespace():

@@ -32,7 +32,7 @@ def write_adapter(model: nn.Module, folder: str | Path) -> Path:
         folder: is made where it is not there.
 
     Raises:
-        ModelError: it has no adapters.
+        ModelError: it has no adapters, or has batch norm, whose statistics are in none.
         MissingExtra: peft is not installed.
     """
     written: Path = _library().write_adapter(model, folder)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.core.errors import DataError, ModelError, NotFinite
+from untrain.core.errors import DataError, ModelError, NotFinite, RequestError
 from untrain.core.metering import Counter
 from untrain.core.seeds import derive_seed
 from untrain.data.batching import in_order
@@ -28,6 +28,7 @@ from untrain.unlearners._retain_term import descend_with_retain
 Answers = list[list[int]] | Tensor  # rows of tokens, or targets (n, ...): one for each example of the forget set
 Preferred = Callable[[nn.Module, Batch], Tensor]
 TRIES = 8
+ALIKE = "all of the forget set have the same answer, so that none can stand in the place of another: take IdkDPO() or AltPO()"
 
 
 def descend_on_preference(
@@ -96,17 +97,44 @@ def given_answers(forget: Examples, name: str, cure: str) -> list[list[int]]:
 
 
 def swapped_answers(task: Task, forget: Examples, seed: int) -> Answers:
-    """To each example the answer to another one, drawn; they may be alike."""
-    n = len(forget)
-    order = np.random.default_rng(derive_seed(seed)).permutation(n)
+    """To each example the answer to another one, drawn; where that has the same class, another class.
+
+    Raises:
+        DataError: all answers are alike, so that none can stand for another.
+        RequestError: there is one class.
+    """
+    n, draws = len(forget), np.random.default_rng(derive_seed(seed))
+    order = draws.permutation(n)
     other = np.empty(n, dtype=np.int64)
     other[order] = np.roll(order, 1)  # a cycle through all, so that none keeps its own
     if isinstance(task, CausalLM):
         _, answers = questions_and_answers(forget)
+        if all(answer == answers[0] for answer in answers):
+            raise DataError(ALIKE)
         return [answers[at] for at in other]
     targets = forget.y[:]
     swapped: Tensor = targets[torch.as_tensor(other).to(targets.device)]
+    if "classes" in task.signals:
+        away = shifted(targets, task.outputs_needed(forget), draws)
+        return torch.where(swapped == targets, away, swapped)
+    if bool((targets == targets[0]).all()):
+        raise DataError(ALIKE)
     return swapped
+
+
+def shifted(labels: Tensor, classes: int, draws: np.random.Generator) -> Tensor:
+    """For each label another class, drawn.
+
+    >>> shifted(torch.tensor([0, 1, 1]), 2, np.random.default_rng(0)).tolist()
+    [1, 0, 0]
+
+    Raises:
+        RequestError: there is no other class.
+    """
+    if classes < 2:
+        raise RequestError("DPO prefers another class for each example to forget, and the data have one: two or more are needed")
+    moved: Tensor = (labels + torch.as_tensor(draws.integers(1, classes, tuple(labels.shape))).to(labels)) % classes
+    return moved
 
 
 def drawn_answers(model: nn.Module, problem: Problem, temperature: float) -> Answers:

@@ -21,8 +21,8 @@ class DPO(Unlearner):
 
     l is the answer to forget, w the one that is preferred: that of the data's field 'preferred' where there is one, such as a right
     answer instead of a wrong one, or else the answer to another example of the forget set, drawn once. p is the probability of
-    an answer, the product of those of its tokens. Of classes w is the label of another example. Batch-norm buffers follow
-    ``steps.buffers``; the forget batches never enter them.
+    an answer, the product of those of its tokens. Of classes w is the label of another example, or where that is the same another
+    class, drawn. Batch-norm buffers follow ``steps.buffers``; the forget batches never enter them.
 
     Args:
         beta: how soon the pull fades.
@@ -48,7 +48,7 @@ class DPO(Unlearner):
         """The model after descent on both.
 
         Raises:
-            DataError: an example has no question, or no preferred answer where others have one.
+            DataError: an example has no question, or no preferred answer where others have one, or all answers are alike.
         """
         forget, answers = problem.forget, None
         if PREFERRED in forget.fields:

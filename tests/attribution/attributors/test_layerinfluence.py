@@ -1,5 +1,7 @@
 """Influence functions of all layers, against closed forms, dense curvature and models trained anew."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from untrain.attribution.attributors import layerinfluence
-from untrain.attribution.attributors._layer_records import Recorder, layers_of
+from untrain.attribution.attributors._layer_records import Record, Recorder, layers_of
 from untrain.attribution.attributors.lastlayerinfluence import LastLayerInfluence
 from untrain.attribution.attributors.layerinfluence import LayerInfluence
 from untrain.attribution.base import TrainingEvidence
@@ -149,6 +151,26 @@ def test_it_is_nearer_to_training_anew_than_the_last_layer_alone():
     last = fit(LastLayerInfluence(damping=decay))
     found = [fit(LayerInfluence(curvature=kind, damping=decay)) for kind in KINDS]
     assert min(found) > max(last + 0.05, 0.8)
+
+
+def test_gradients_of_many_outputs_are_not_in_memory_together(monkeypatch):
+    living, most, made = 0, 0, Record.gradients
+
+    def gone():
+        nonlocal living
+        living -= 1
+
+    def counted(record):
+        nonlocal living, most
+        gradients = made(record)
+        weakref.finalize(gradients, gone)
+        living, most = living + 1, max(most, living + 1)
+        return gradients
+
+    monkeypatch.setattr(Record, "gradients", counted)
+    net = seeded(lambda: nn.Linear(4, 5), nn.Tanh, lambda: nn.Linear(5, 20))
+    LayerInfluence()(classified(net, (4,), n=20, classes=20))
+    assert most <= 4  # two layers, of one output and of the next
 
 
 def test_what_it_is_not_made_for_is_refused(monkeypatch):

@@ -101,6 +101,13 @@ def test_a_folder_of_adapters_is_read_by_peft_and_by_us_and_that_of_another_base
         LoRA(model=wider, adapter=str(tmp_path / "theirs")).build(SHAPE, texts.VOCABULARY)
 
 
+def test_a_network_with_moving_statistics_is_not_written_as_adapters_alone(tmp_path):
+    net = LoRA(model=ut.parse("ResNet9(width=4)"), rank=2, targets=("stem.0",)).build((3, 8, 8), 3)
+    with pytest.raises(ModelError, match=r"has statistics that move in training \(stem.1\)"):
+        ut.write_adapter(net, tmp_path / "adapter")
+    assert not (tmp_path / "adapter").exists()
+
+
 def test_seeds_draw_adapters_and_what_cannot_be_meant_is_refused(tmp_path):
     learner = Train(model=LoRA(model=KINDS["own"]), steps=texts.STEPS, task=TASK)
     one, same, other = (learner.init(texts.answered(), seed) for seed in (0, 0, 1))

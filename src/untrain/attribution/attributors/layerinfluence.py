@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.attribution.attributors._layer_records import Layer, Recorder, layers_of
+from untrain.attribution.attributors._layer_records import Layer, Record, Recorder, layers_of
 from untrain.attribution.attributors._loss_derivatives import loss_derivatives
 from untrain.attribution.base import Array, Attributor, Needs, TrainingEvidence
 from untrain.core.errors import DataError, ModelError
@@ -120,17 +120,18 @@ class _Network:
             slope, second = loss_derivatives(self.task, batch, recorder.raw)
             directions = slope[..., None] if of == "loss" else _root(second)
             for k in range(directions.shape[2]):
-                yield {name: record.gradients() for name, record in recorder.back(directions[..., k]).items()}
+                yield _gradients(recorder.back(directions[..., k]))
 
-    def columns(self, examples: Examples, rows: Array) -> Iterator[list[Matrices]]:
-        """Gradients of each output of some examples by each layer's weights, a batch at a time."""
+    def columns(self, examples: Examples, rows: Array) -> Iterator[Iterator[Matrices]]:
+        """Gradients of each output of some examples by each layer's weights, a batch and in it an output at a time.
+
+        Take those of a batch before the next batch: what all outputs have together grows with their number, and has no room.
+        """
         device = next(self.model.parameters()).device
         for at in in_order(len(rows), self.at_once):
             recorder = Recorder(self.model, self.task, batch_of(examples, rows[at], device), self.layers)
             one = torch.eye(recorder.outputs.shape[1], dtype=torch.float64, device=device)
-            yield [
-                {name: record.gradients() for name, record in recorder.back(row.expand(len(at), -1)).items()} for row in one
-            ]  # fmt: skip
+            yield (_gradients(recorder.back(row.expand(len(at), -1))) for row in one)
 
     def factors(self, train: Examples) -> tuple[Matrices, Matrices]:
         """Of each layer means of ``sum a a^T`` over places, (d, d), and of ``sum_k s_k s_k^T`` of one place, (o, o)."""
@@ -147,6 +148,11 @@ class _Network:
                     if k == 0:
                         inputs[name] = inputs.get(name, 0.0) + torch.einsum("btd,bte->de", a, a) / n
         return inputs, slopes
+
+
+def _gradients(records: Mapping[str, Record]) -> Matrices:
+    """Of each layer's weights, (b, o, d)."""
+    return {name: record.gradients() for name, record in records.items()}
 
 
 def _flat(gradients: Matrices) -> Tensor:

@@ -13,11 +13,12 @@ _ORDER = (*SIDES, CORRECTED)
 
 def mean_loss(observation: Observation, probe: str) -> Array:
     """Mean loss over a probe's examples about each example of the run, (m, n); NaN where there are none."""
-    about, known = _places(observation, probe)
-    n = len(observation)
-    counts = np.bincount(about[known], minlength=n)
-    sums = np.stack([np.bincount(about[known], row[known], minlength=n) for row in observation.probes[probe].signal("loss")])
-    return np.asarray(np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0))
+    return _mean(observation, probe, np.asarray(observation.probes[probe].signal("loss")))
+
+
+def mean_probability(observation: Observation, probe: str) -> Array:
+    """Mean of ``exp(-loss)`` over a probe's examples about each example of the run, (m, n); NaN where there are none."""
+    return _mean(observation, probe, np.exp(-np.asarray(observation.probes[probe].signal("loss"), dtype=np.float64)))
 
 
 def least_loss(observation: Observation, probe: str) -> Array:
@@ -43,6 +44,15 @@ def any_correct(observation: Observation, probe: str) -> Array:
     for row, hits in zip(found, correct, strict=True):
         np.fmax.at(row, about[known], hits[known])
     return found
+
+
+def _mean(observation: Observation, probe: str, values: Array) -> Array:
+    """Mean of values of a probe's examples, (m, k), about each example of the run, (m, n)."""
+    about, known = _places(observation, probe)
+    n = len(observation)
+    counts = np.bincount(about[known], minlength=n)
+    sums = np.stack([np.bincount(about[known], row[known], minlength=n) for row in values])
+    return np.asarray(np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0))
 
 
 def _places(observation: Observation, probe: str) -> tuple[Array, Array]:

@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
-from untrain.evaluation.metrics._probes import any_correct, mean_loss
+from untrain.evaluation.metrics._probes import any_correct, mean_probability
 from untrain.evaluation.observation import SIDES, Observation
 
-_KNOWN = "probability of the answers to questions about a document, each the geometric mean over its tokens"
+_KNOWN = "mean probability of the answers to the questions about a document, each the geometric mean over its tokens"
 _WEAK = "questions are of a form that documents may not have: retrained models and the originals say how much that costs"
 
 
@@ -44,7 +44,7 @@ class KnowMem(Evaluator):
 
     def prepare(self, observation: Observation) -> Array:
         """Probability of the answers about each document, and whether one is said, (m, n, 2); NaN where there are no questions."""
-        return np.stack([np.exp(-mean_loss(observation, "knowledge")), any_correct(observation, "knowledge")], axis=-1)
+        return np.stack([mean_probability(observation, "knowledge"), any_correct(observation, "knowledge")], axis=-1)
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """The mean on each side, and the share of documents of which an answer is said."""

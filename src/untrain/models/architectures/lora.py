@@ -14,7 +14,8 @@ class LoRA(Architecture):
 
     What the network itself was trained on is not forgotten by what moves adapters. To move its weights, merge the adapters
     (``untrain.merge_adapter``), or unlearn by ``LowRank``, which adds a change to the weights. Localizers choose among the weights
-    of adapters. ``untrain.write_adapter`` writes them as the peft library does, which reads them too.
+    of adapters. ``untrain.write_adapter`` writes them as the peft library does, which reads them too. Statistics of batch norm
+    are not weights: they move in training as ever.
 
     Args:
         model: the network.

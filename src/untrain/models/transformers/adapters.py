@@ -77,11 +77,16 @@ def write_adapter(net: nn.Module, folder: str | Path) -> Path:
     """Write the adapters of a network as peft does, and by which base they are known; the folder.
 
     Raises:
-        ModelError: it has none.
+        ModelError: it has none, or keeps statistics of what it was trained on, which are in no adapter.
     """
     state = _weights(net)
     if not state:
         raise ModelError(f"{type(net).__name__} has no adapters: LoRA(model=...) makes a network with some")
+    if moving := [name for name, part in net.named_modules() if getattr(part, "running_mean", None) is not None]:
+        raise ModelError(
+            f"{type(net).__name__} has statistics that move in training ({moving[0]}), and adapters hold none, so that what is "
+            "read would be another network: merge them first by merge_adapter, and write the whole"
+        )
     at = user_path(folder)
     at.mkdir(parents=True, exist_ok=True)
     config: Any = net.peft_config[NAME]  # type: ignore[index]
