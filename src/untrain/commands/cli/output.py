@@ -115,14 +115,14 @@ def priced(price: dict[str, Any], as_json: bool) -> None:
             typer.echo(line)
 
 
-def finish(whole: dict[str, Any], as_json: bool, document: dict[str, Any] | None = None) -> None:
-    """Print a table or the JSON; exit 1 when a method failed."""
-    if as_json:
+def finish(whole: dict[str, Any], arguments: dict[str, Any], document: dict[str, Any] | None = None) -> None:
+    """Print a table or the JSON, as the arguments of the command say; exit 1 when a method failed."""
+    if arguments["as_json"]:
         show_json(document if document is not None else whole)
     else:
         from untrain.reports.terminal import print_runs
 
-        print_runs(whole["runs"], coloured(), width())
+        print_runs(whole["runs"], coloured(), width(), arguments["verbose"])
         typer.echo(f"report: {whole['report']}")
     if whole["failed"]:
         raise typer.Exit(1)
