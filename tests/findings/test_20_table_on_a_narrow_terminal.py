@@ -43,7 +43,7 @@ slow = pytest.mark.slow
     ],
 )  # fmt: skip
 def test_every_number_is_whole(tiny, tmp_path, columns, env):
-    argv = ["report", "--store", str(tiny.store), "--out", str(tmp_path / "page"), "--no-images"]
+    argv = ["report", "--store", str(tiny.store), "--out", str(tmp_path / "page"), "--no-images", "--verbose"]
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", on_terminal(columns, argv, **env))
     assert "…" not in text
     shown = text[text.index("Digits(") :]

@@ -10,6 +10,11 @@ from untrain.commands.catalog import show
 from untrain.core.errors import SpecError
 from untrain.evaluation.base import Score, Verdict
 from untrain.evaluation.vocabulary import terms
+from untrain.reports.leaderboard import leaderboard_tables
+from untrain.reports.run_table import SHOWN, table_of
+from untrain.reports.tally import KINDS
+from untrain.reports.terminal import mask_tables, search_table
+from untrain.reports.verdict_marks import MARKS
 
 ROOT = Path(__file__).parents[2]
 UNFINISHED = {
@@ -67,12 +72,50 @@ def test_every_word_leads_to_a_heading_that_is_there():
 
 
 def test_the_columns_of_a_reports_tables_are_explained():
-    page = (ROOT / "src/untrain/reports/html/template/run.html").read_text(encoding="utf-8")
+    page = (ROOT / "src/untrain/reports/html/template/run/trust.html").read_text(encoding="utf-8")
     (row,) = re.findall(r"<th[^>\n]*>Score, method.*", page)
     columns = [c for c in re.sub("<[^>]+>", "\n", row).split("\n") if c.strip() and c not in ("Score, method", "Value")]
     assert len(columns) >= 8
     for column in columns:
         assert show(column.strip())["summary"]
+
+
+def headings():
+    """The headings of every table of the terminal, and the words of its cells and of the sentence above."""
+    empty = {"results": [], "scenario": "", "seeds": 2, "oracles": 4, "parameters": 0, "overlap": [], "trials": []}
+    layer = {"layer": "0.weight", "weights": 4}
+    mask = {"localizer": "RandomMask()", "error": None, "share": 0.1, "seconds": 1.0, "layers": [layer | {"kept": 0.1}]}
+    overlap = {"iou": 0.5, "chance": 0.1, "layers": 0.5}
+    masks = empty | {"results": [mask | {"stability": {"seeds": overlap, "batches": overlap}}]}
+    pair = {"one": "RandomMask()", "other": "RandomMask()", "iou": 0.5, "chance": 0.1}
+    tables = mask_tables(masks | {"overlap": [pair]})
+    left = {"value": 0.5, "valid": 0.5, "forget": 0.5, "oracle_forget": 0.5}
+    tables.append(search_table(empty | {"objective": "", "of": "", "oracle_guided": True, "counts": {}, "untouched": left}))
+    one = {"name": "DEL()", "severity": 1.0, "low": 0.5, "high": 2.0, "rank": 1.0, "rank_low": 1.0, "rank_high": 2.0, "nearer": 0}
+    one |= {"farther": 0, "worst": "forget", "cost": 0.1, "front": True, "reason": ""}
+    row = {"name": "DEL()", "method": "DEL()", "trials": [], "control": False, "notes": [], "error": None}
+    parts = [{"title": "", "note": "", "standings": [one]}]
+    standings = {"tables": parts, "unranked": [one], "failed": []}
+    tables += leaderboard_tables({"requests": [{"name": "", "rows": [row], "standings": standings}]})
+    tables.append(table_of(empty | {"setting": {}, "break_even": {"methods": [], "line": ""}}))
+    words = {column.strip() for table in tables for column in table.columns} - {"and", "RandomMask()"}
+    shown = {score.replace("_", " ") for score in SHOWN}
+    return words | shown | {*KINDS.values(), *MARKS} - {"outside", "within", "beyond"} | CELLS
+
+
+CELLS = {"oracles", "ideal", "floor", "original", "ceiling", "equal", "differs", "ex.", "failed", "passes", "open", "did not run"}
+
+
+def test_every_heading_and_mark_of_the_terminals_tables_is_explained():
+    unknown = []
+    for word in sorted(headings()):
+        try:
+            about = show(word)
+        except SpecError:
+            unknown.append(word)
+        else:
+            assert about.get("summary") or about.get("means"), word
+    assert not unknown
 
 
 def test_no_word_is_a_class_or_another_word():

@@ -89,7 +89,7 @@ def executors() -> list[Document]:
 
 
 def show(name: str) -> Document:
-    """Explain a class, a score or a word of reports.
+    """Explain a class, a score or a word of reports; a heading of a table is one of the two.
 
     Examples:
         untrain show DEL
@@ -110,7 +110,7 @@ def show(name: str) -> Document:
     term = None if discovery.find(name) else find_term(name)
     if term is not None:
         return {"name": term.word, "role": "word", "summary": term.means, "source": term.page, "also": list(term.also)}
-    name = named_in(name)
+    name = named_in(_as_score(name))
     place = discovery.find(name) or (locate(name) if "." in name else None)
     if place is not None:
         scores = [e["scores"] for e in (*evaluators(), *observers()) if e["name"] == name]
@@ -125,6 +125,13 @@ def show(name: str) -> Document:
     words = entry(vars(discovery.load(evaluator["name"]))["scores"][name], source)
     score = evaluator["scores"][name]
     return {"name": name, "role": "score", **score, "evaluator": evaluator["name"], "source": source, "entry": words}
+
+
+def _as_score(heading: str) -> str:
+    """The name of a score from its heading in a table, such as forget_gap from 'forget gap'; all else as it is."""
+    words = heading.lower().split()
+    name = "_".join(words)
+    return name if len(words) > 1 and any(name in e["scores"] for e in (*evaluators(), *observers())) else heading
 
 
 def _with_access(entry: Document) -> Document:

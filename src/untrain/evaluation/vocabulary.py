@@ -90,6 +90,11 @@ _WRITTEN = (
         "stands out", "a forget example that the models know less well than retrained models do, by more than chance",
         "docs/scores.md#single-examples", ("stand out",),
     ),
+    Term(
+        "examples given away", "forget examples that are recognised or stand out; 'ex.' in tables",
+        "docs/scores.md#single-examples", ("ex.", "ex"),
+    ),
+    Term("failed", "a method that did not run; its error stands beside it", "docs/scores.md#warnings", ("did not run",)),
     Term("interval", "where the value lies, 19 times in 20, by resampling models and examples", "docs/scores.md#interval"),
     Term(
         "attack", "a guess from outputs whether an example was trained on", "docs/scores.md#curves", ("mia", "membership inference")
@@ -97,8 +102,14 @@ _WRITTEN = (
     Term("cost", "the work of a method as a share of retraining's, in floating-point operations", "docs/cost.md"),
     Term("guard", "what was checked of every model: what moved, and that nothing else did", "docs/scores.md#guard"),
     Term("mask", "the weights that a method may change; a localizer finds them", "docs/localize.md"),
+    Term("in the mask", "the share of weights that a method may change", "docs/localize.md", ("kept",)),
     Term("iou", "intersection over union of two masks: 1 where they are the same", "docs/localize.md"),
-    Term("stability", "what masks of one localizer have in common across seeds, or parts of the forget set", "docs/localize.md"),
+    Term(
+        "stability", "what masks of one localizer have in common across seeds, or parts of the forget set", "docs/localize.md",
+        ("iou across seeds", "iou across batches", "layers across seeds"),
+    ),
+    Term("layer", "a parameter by its name in the model, and its number of weights", "docs/localize.md", ("weights",)),
+    Term("seconds", "the time that the work took on this machine", "docs/cost.md"),
     Term("memorization", "how much better a model does on an example for having been trained on it", "docs/populations.md"),
     Term("population", "models compared as a group: originals, unlearned ones, oracles, or members", "docs/populations.md"),
     Term("seed", "what initial weights and the order of batches are drawn from; one model per seed", "docs/scores.md#interval"),
@@ -116,6 +127,28 @@ _WRITTEN = (
     Term("learner", "trains a model on examples from a seed", "docs/methods.md#learners"),
     Term("executor", "who does the work; `untrain executors` lists them", "docs/many_machines.md"),
     Term("budget", "the work that a method may take, as a share of retraining's operations", "docs/cost.md#a-budget"),
+    Term(
+        "severity", "how far a model is from the mean of retrained models on the endpoint where it is farthest, in margins; up to "
+        "1 is within all margins", "docs/leaderboard.md#what-the-numbers-mean",
+    ),
+    Term(
+        "rank", "a method's place by mean severity, and where it lies 19 times in 20", "docs/leaderboard.md#what-the-numbers-mean"
+    ),
+    Term(
+        "told apart", "from how many methods of the table, nearer to retraining and farther, a test tells a method",
+        "docs/leaderboard.md#what-the-numbers-mean",
+    ),
+    Term("farthest on", "the endpoint on which a method is farthest from retraining", "docs/leaderboard.md#what-the-numbers-mean"),
+    Term(
+        "front", "the Pareto front: no other method of the table is as good for less", "docs/leaderboard.md#what-the-numbers-mean",
+        ("pareto front",),
+    ),
+    Term("settings", "the values that a method ran with, and how they were chosen", "docs/leaderboard.md#how-they-are-tuned"),
+    Term("why", "the reason why a row has no rank", "docs/leaderboard.md#who-takes-part"),
+    Term("objective", "the number that a search maximises, made of the success of models", "docs/search.md#objectives"),
+    Term("valid", "the validation part of the training set, by which a search judges what is left", "docs/search.md#objectives"),
+    Term("oracle forget", "what retrained models reach on the forget set", "docs/search.md#objectives"),
+    Term("state", "how a trial ended: complete, stopped early, or failed", "docs/search.md#trials", ("trial",)),
     Term("probe", "another set of examples that models are asked, beside those of the run", "docs/text.md"),
 )  # fmt: skip
 _PAGES = {

@@ -31,6 +31,7 @@ from untrain.reports.write import check_writable
 from untrain.runtime.executors.base import Executor, Pool, Resources
 from untrain.runtime.executors.processes import Processes
 from untrain.runtime.executors.serial import Serial
+from untrain.runtime.progress import ProgressTracker
 from untrain.runtime.store import Entry, Store, is_store
 
 Document = dict[str, Any]
@@ -164,9 +165,11 @@ def run_comparisons(comparisons: list[Comparison], store: str | Path | None, way
 def score_side_by_side(entries: Sequence[Entry], store: Store, pool: Pool, way: RunOptions) -> None:
     """Score several runs at once, where there are workers of this machine; scores are then in the store."""
     if len(entries) > 1 and pool.remote and not pool.elsewhere:
-        way.say(f"scoring {len(entries)} runs")
-        for _ in pool.run_all(score_remotely, {e.key: (e.key, str(store.path), way.chosen, code_of(e)) for e in entries}):
-            pass
+        tracker = ProgressTracker(way.on_progress, len(entries), what="runs scored")
+        tracker.note(f"scoring {len(entries)} runs")
+        scenarios = {e.key: str(e.record["scenario"]) for e in entries}
+        for key, _ in pool.run_all(score_remotely, {e.key: (e.key, str(store.path), way.chosen, code_of(e)) for e in entries}):
+            tracker.finished(scenarios[key])
 
 
 def run_looks(plan: Sequence[Look], store: Store, way: RunOptions, take: Callable[[Look, Mapping[str, Any]], Entry]) -> Entry:

@@ -55,6 +55,11 @@ class FittingTable:
         """The rows of all sections."""
         return [row for section in self.sections for row in section]
 
+    def count(self, width: int) -> int | None:
+        """Number of tables it is spread over on so many columns; None where it is no table but one value a line."""
+        groups = self._groups(max(LEAST, width))
+        return None if groups is None else len(groups)
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table | Text]:
         """One table where it fits, several with the same key where few are enough, else one value per line."""
         width = max(LEAST, options.max_width)
@@ -137,22 +142,25 @@ class FittingTable:
                 yield Text("\n".join(lines), style="dim" if row.dim else "")
 
 
-def wrapped(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """Lines of a text, at most ``width`` wide: broken between words, and in a longer word after a mark, as of a spelling.
+
+    ``indent`` is what the lines after the first begin with.
 
     >>> wrapped("NegGrad(alpha=0.9) @ WeightedGrad()", 20)
     ['NegGrad(alpha=0.9) @', 'WeightedGrad()']
-    >>> wrapped("Random(fraction=0.05)", 12)
-    ['Random(', 'fraction=', '0.05)']
+    >>> wrapped("Random(fraction=0.05)", 14, "  ")
+    ['Random(', '  fraction=', '  0.05)']
     """
     lines = [""]
     for word in text.split():
-        for at, piece in enumerate(_pieces(word, width)):
-            longer = f"{lines[-1]} {piece}" if lines[-1] and not at else f"{lines[-1]}{piece}"
+        for at, piece in enumerate(_pieces(word, width - len(indent))):
+            gap = " " if lines[-1] and not at else ""
+            longer = f"{lines[-1]}{gap}{piece}"
             if cell_len(longer) <= width:
                 lines[-1] = longer
             elif lines[-1]:
-                lines.append(piece)
+                lines.append(f"{indent}{piece}")
             else:
                 lines[-1] = piece
     return lines

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import sys
-from functools import cache
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from untrain.core.escapes import printable, write_raw
-from untrain.evaluation.glossary import scorers
 from untrain.reports import verdict_marks
-from untrain.reports.fitting_table import FittingTable
-from untrain.reports.formatting import lead, limits, operations
-from untrain.reports.headings import CONTROLS, FEWEST
+from untrain.reports.fitting_table import FittingTable, wrapped
+from untrain.reports.formatting import counted, lead, lettered
 from untrain.reports.leaderboard import WORDS, footnotes, leaderboard_tables, raised
-from untrain.reports.tally import KINDS
-
-SHOWN = ("forget_gap", "mia_loss_auc", "forget_accuracy", "retain_accuracy", "test_accuracy", "forget_true_accuracy")
+from untrain.reports.run_table import LEFT_OUT, fitting, legend, number, share
+from untrain.reports.tally import tally
 
 
 class _Printable(Console):
@@ -53,18 +49,51 @@ def _console(colour: bool, width: int) -> Console:
     return _Printable(file=file, no_color=not colour, highlight=False, markup=False, emoji=False, width=width, height=25)
 
 
-def print_runs(runs: list[dict[str, Any]], colour: bool, width: int = WIDE) -> None:
-    """Print a table for each run on stdout, which is ``width`` columns wide."""
+# What a note of the engine says: how the work was done, not what was done; no number depends on it.
+ENGINE = ("partly masked layers compute their weight gradient in full", "out of memory: each batch is cut into")
+
+
+def print_runs(runs: list[dict[str, Any]], colour: bool, width: int = WIDE, verbose: bool = False) -> None:
+    """Print for each run who won, its table, what its labels stand for, the outcomes and notes on stdout.
+
+    Args:
+        runs: documents of scores.
+        colour: whether to print colours.
+        width: columns of stdout.
+        verbose: whether to print intervals where they take more than one table, and notes of the engine.
+    """
     console = _console(colour, width)
     for document in runs:
-        console.print(table_of(document))
-        for sentence in verdict_of(document):
-            console.print(sentence)
+        table, brief = fitting(document, width, verbose)
+        _say(console, tally(document))
+        console.print(table)
+        for label, spec in legend(document).items():
+            _say(console, f"{label}: {spec}")
+        for sentence in [*([LEFT_OUT] if brief else []), *verdict_of(document)]:
+            _say(console, sentence)
         for warning in document["warnings"]:
-            console.print(f"note: {warning}")
-        for row in document["results"]:
-            for note in row["notes"]:
-                console.print(f"note: {row['method']}: {note}")
+            _say(console, f"note: {warning}")
+        for line in notes_of(document, verbose):
+            _say(console, f"note: {line}")
+
+
+def _say(console: Console, text: str) -> None:
+    """Print a text on lines that break no word, those after the first set in."""
+    for line in wrapped(printable(text), console.width, "  "):
+        console.print(Text(line))
+
+
+def notes_of(document: dict[str, Any], verbose: bool = False) -> list[str]:
+    """Each note once, with the labels of the methods that it is on; notes of the engine are counted alone unless ``verbose``."""
+    labels = lettered([row["method"] for row in document["results"]])
+    methods: dict[str, list[str]] = {}
+    for row in document["results"]:
+        for note in row["notes"]:
+            methods.setdefault(note, []).append(labels[row["method"]])
+    shown = {note: names for note, names in methods.items() if verbose or not any(words in note for words in ENGINE)}
+    hidden = len(methods) - len(shown)
+    lines = [f"{', '.join(names)}: {note}" for note, names in shown.items()]
+    return lines + ([f"--verbose prints {counted(hidden, 'more note')} on how the work was done"] if hidden else [])
 
 
 def verdict_of(document: dict[str, Any]) -> list[str]:
@@ -72,46 +101,9 @@ def verdict_of(document: dict[str, Any]) -> list[str]:
     first = lead(document["results"])
     if first is None:
         return []
+    labels = lettered([row["method"] for row in document["results"]])
     rows = [first, *(row for row in document["results"] if row is not first and row["verdict"])]
-    return [*(row["verdict"]["sentence"] for row in rows), *filter(None, [verdict_marks.powerless(first)])]
-
-
-def table_of(document: dict[str, Any]) -> FittingTable:
-    """Methods down, those that cost as much as retraining below a line, scores across; oracles and floors in the last rows."""
-    done = [r for r in document["results"] if r["error"] is None]
-    names = [n for n in SHOWN if any(r["scores"].get(n, {}).get("value") is not None for r in done)]
-    tested = dict.fromkeys(n for r in done for n in r["verdict"]["tested"])
-    names += [n for n in tested if n not in names][: max(0, FEWEST - len(names))]
-    title = f"{document['scenario']}: {counted(document['seeds'], 'seed')}, {counted(document['oracles'], 'oracle')}"
-    if document["setting"].get("budget") is not None:
-        title += f", a budget of {100 * document['setting']['budget']:g} % of retraining"
-    columns = ("method", "verdict", *(name.replace("_", " ") for name in names), "cost")
-    table = FittingTable(title, columns, frozenset({"method", "verdict"}))
-    dearer = document["break_even"]["methods"]
-    for row in sorted(document["results"], key=lambda r: r["method"] in dearer):
-        if dearer and row["method"] == dearer[0]:
-            table.add_section()
-            table.add(f"-- {document['break_even']['line']} --", dim=True)
-        limit = limits(row)
-        name = f"{row['method']} [{limit}]" if limit and row["method"] not in CONTROLS else row["method"]
-        if row["error"] is not None:
-            table.add(name, f"failed: {row['error']}")
-            continue
-        cells = [_cell(n, row["scores"][n]) for n in names]
-        table.add(
-            name,
-            _verdict(row["verdict"]),
-            *cells,
-            operations(_share(row["cost"].get("share_of_retraining")), row["cost"], "share_of_retraining"),
-        )
-    table.add_section()
-    if done:
-        for label, key in (("oracles (ideal)", "ideal"), ("floor", "floor"), ("original (ceiling)", "ceiling")):
-            numbers = [done[0]["scores"][n][key] for n in names]
-            if any(number is not None for number in numbers):
-                share = "100 %" if key == "ideal" else ""
-                table.add(label, "", *map(_number, names, numbers), share, dim=True)
-    return table
+    return [*(verdict_marks.sentence(row, labels[row["method"]]) for row in rows), *filter(None, [verdict_marks.powerless(first)])]
 
 
 def print_masks(document: dict[str, Any], colour: bool, width: int = WIDE) -> None:
@@ -139,7 +131,7 @@ def mask_tables(document: dict[str, Any]) -> list[FittingTable]:
             first.add(row["localizer"], f"failed: {row['error']}")
             continue
         seeds, batches = row["stability"]["seeds"], row["stability"]["batches"]
-        numbers = (_share(row["share"]), _iou(seeds), _iou(batches), _number("auc", seeds["layers"]), f"{row['seconds']:.2f}")
+        numbers = (share(row["share"]), _iou(seeds), _iou(batches), number("auc", seeds["layers"]), f"{row['seconds']:.2f}")
         first.add(row["localizer"], *numbers)
     layers = FittingTable(
         "share of each layer in the mask", ("layer", "weights", *(r["localizer"] for r in done)), frozenset({"layer"})
@@ -162,8 +154,8 @@ def print_leaderboard(document: dict[str, Any], colour: bool, width: int = WIDE)
     console = _console(colour, width)
     for table in leaderboard_tables(document):
         console.print(table)
-    for note, number in footnotes(document).items():
-        console.print(f"{raised([number])} {note}")
+    for note, at in footnotes(document).items():
+        console.print(f"{raised([at])} {note}")
     console.print(WORDS)
     console.print(document["tuning"])
     for request in document["requests"]:
@@ -199,54 +191,9 @@ def search_table(document: dict[str, Any]) -> FittingTable:
     table = FittingTable(f"{title}, {counted(document['seeds'], 'model')} each", columns, frozenset({"method", "state"}))
     for row in rows[:TOP]:
         state = f"failed: {row['error']}" if row["error"] else row["state"]
-        numbers = (_number(p, row[p]) for p in parts)
-        table.add(row["method"] or "-", _number("auc", row["value"]), *numbers, _share(row["share_of_retraining"]), state)
+        numbers = (number(p, row[p]) for p in parts)
+        table.add(row["method"] or "-", number("auc", row["value"]), *numbers, share(row["share_of_retraining"]), state)
     left = document["untouched"]
-    numbers = (_number(p, left[p]) for p in parts)
-    table.add("models as they are", _number("auc", left["value"]), *numbers, "0 %", dim=True)
+    numbers = (number(p, left[p]) for p in parts)
+    table.add("models as they are", number("auc", left["value"]), *numbers, "0 %", dim=True)
     return table
-
-
-def counted(count: int, word: str) -> str:
-    """``1 seed``, ``2 seeds``."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
-def _verdict(verdict: dict[str, Any]) -> str:
-    """The verdict on a method in a few letters: its outcome, by how many scores, and how many examples are given away."""
-    tested, counts = len(verdict["tested"]), verdict["counts"]
-    apart, equal = (len(verdict[n]) for n in ("distinguishable", "indistinguishable"))
-    differs, fails = verdict["says"] == "distinguishable", KINDS.get(verdict["outcome"])
-    by = f"{apart}/{tested}" if differs else f"equal {equal}/{tested}"
-    says = f"{fails} {by}" if fails and differs else f"{fails or verdict['outcome']}, {'differs ' if differs else ''}{by}"
-    examples = counts["recognised"] + counts["standing_out"]
-    return says + (f", {examples} ex." if examples else "")
-
-
-def _cell(name: str, score: dict[str, Any]) -> str:
-    if score["value"] is None:
-        return "-"
-    return f"{_number(name, score['value'])} [{_number(name, score['low'])}, {_number(name, score['high'])}]"
-
-
-def _number(name: str, value: float | None) -> str:
-    """A score in its unit: fractions as percent, their gaps in points, all else with three digits."""
-    if value is None:
-        return "-"
-    return (
-        f"{value:.3f}"
-        if "auc" in name or _units().get(name, "fraction") != "fraction"
-        else f"{100 * value:+.1f}"
-        if "gap" in name
-        else f"{100 * value:.1f}"
-    )
-
-
-@cache
-def _units() -> dict[str, str]:
-    """Unit of each score by its name."""
-    return {name: about.unit for evaluator in scorers() for name, about in evaluator.scores.items()}
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.0f} %"

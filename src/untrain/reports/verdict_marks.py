@@ -37,8 +37,9 @@ def detail(row: Row, name: str = "") -> str:
 
 def sentence(row: Row, label: str) -> str:
     """The outcome on a method in a sentence, which begins with its label where it began with its name."""
-    name, told = formatting.short(row["method"]), str(row["verdict"]["sentence"])
-    return label + told.removeprefix(name) if told.startswith(f"{name}:") else told
+    told = str(row["verdict"]["sentence"])
+    names = formatting.short(row["method"]), formatting.label(row["method"])
+    return next((label + told.removeprefix(name) for name in names if told.startswith(f"{name}:")), told)
 
 
 def outcome(row: Row) -> tuple[str, str]:

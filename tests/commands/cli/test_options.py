@@ -157,7 +157,7 @@ def test_every_argument_of_a_command_is_an_option_with_help_and_the_same_default
         parameters |= {p.name: p for p in inspect.signature(source).parameters.values() if p.kind is not p.VAR_KEYWORD}
     options = {p.name: p for p in typer.main.get_command(app.app).commands[name].params}
     known = parameters.keys() - set(SUPPLIED) - ({"models"} if name == "audit" else set())
-    assert options.keys() - {"as_json", "price"} == known
+    assert options.keys() - {"as_json", "price", "verbose"} == known
     for each in known:
         assert words[each], each
         assert options[each].help, each

@@ -50,10 +50,10 @@ def _models(arguments: Arguments) -> Outputs | Checkpoints:
 
 def _show(document: Document, arguments: Arguments) -> None:
     report = str(arguments["out"] / "report.html")
-    finish({"runs": [document], "failed": 0, "report": report}, arguments["as_json"], document)
+    finish({"runs": [document], "failed": 0, "report": report}, arguments, document)
 
 
 audit = command(
     _audit, _show, sources=(Outputs, Checkpoints, Outputs.from_easydub, api.audit),
-    price=partial(_audit, price=True), unlearned=None, easydub=None, forget_set=None, out=Path("untrain-audit"),
+    price=partial(_audit, price=True), verbose=True, unlearned=None, easydub=None, forget_set=None, out=Path("untrain-audit"),
 )  # fmt: skip

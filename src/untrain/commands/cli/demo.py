@@ -12,7 +12,7 @@ from untrain.commands.run import price
 
 
 def _show(document: Document, arguments: Arguments) -> None:
-    finish(document, arguments["as_json"])
+    finish(document, arguments)
 
 
-demo = command(api.demo, _show, price=partial(price, api.DEMO_SCENARIOS, api.DEMO))
+demo = command(api.demo, _show, price=partial(price, api.DEMO_SCENARIOS, api.DEMO), verbose=True)

@@ -2,7 +2,7 @@
 
 What an argument is called, what it defaults to, which values it may have and what it means stands once, in the command, and so do
 the ``Examples:`` that ``--help`` shows. An argument that a command does not describe means what it means in ``run``. This file
-adds what the terminal alone knows: ``--json``, ``--price``, ``$UNTRAIN_HOME``, and how an annotation is spelled.
+adds what the terminal alone knows: ``--json``, ``--price``, ``--verbose``, ``$UNTRAIN_HOME``, and how an annotation is spelled.
 """
 
 from __future__ import annotations
@@ -40,20 +40,27 @@ PRICE = inspect.Parameter(
     annotation=Annotated[bool, typer.Option("--price", help="Print how many models would be trained and how long; train nothing.")],
 )  # fmt: skip
 
+VERBOSE = inspect.Parameter(
+    "verbose", inspect.Parameter.KEYWORD_ONLY, default=False,
+    annotation=Annotated[bool, typer.Option("--verbose", help="Print intervals, and notes on how the work was done, too.")],
+)  # fmt: skip
+
 
 def command(
     function: Callable[..., Any], show: Show, *, sources: Sequence[Any] = (), positional: Sequence[str] = (),
-    price: Callable[..., Document] | None = None, what: str = "models", **defaults: Any,
+    price: Callable[..., Document] | None = None, what: str = "models", verbose: bool = False, **defaults: Any,
 ) -> Callable[..., None]:  # fmt: skip
     """Make a command of the terminal of a function.
 
     Args:
         function: what the command calls.
-        show: prints what the function returns; gets the arguments too, and under 'as_json' whether to print JSON.
+        show: prints what the function returns; gets the arguments too, and under 'as_json' and 'verbose' whether to print JSON
+            or more.
         sources: functions and records whose parameters are the options, the command last; empty for those of the function.
         positional: arguments that are written without their name although they may be left out.
         price: function that returns the price of the same arguments; adds ``--price``.
         what: what progress counts.
+        verbose: whether there is more to print, with ``--verbose``.
         defaults: values that differ in the terminal.
     """
     sources = sources or (function,)
@@ -61,7 +68,7 @@ def command(
     repeated = {p.name for p in parameters if _kind(get_args(p.annotation)[0]) == list[str]}
 
     def invoke(**values: Any) -> None:
-        as_json, price_only = values.pop("as_json"), values.pop("price", False)
+        as_json, price_only, more = values.pop("as_json"), values.pop("price", False), values.pop("verbose", False)
         # A repeated option that is left out means the default of the function.
         arguments = {name: _place(value) for name, value in values.items() if not (name in repeated and not value)}
         estimate = price if price_only else None
@@ -71,9 +78,10 @@ def command(
         if estimate:
             priced(outcome, as_json)
         else:
-            show(outcome, arguments | {"as_json": as_json})
+            show(outcome, arguments | {"as_json": as_json, "verbose": more})
 
-    return signed(invoke, sources[-1], [*parameters, *([PRICE] if price else []), JSON])
+    added = [*([PRICE] if price else []), *([VERBOSE] if verbose else []), JSON]
+    return signed(invoke, sources[-1], [*parameters, *added])
 
 
 def _place(value: Any) -> Any:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from untrain.runtime.progress import Progress
 
 
+CELLS = 10  # of a bar
+
+
 def show_json(value: Any) -> None:
     """Print one JSON document."""
     typer.echo(json.dumps(value, indent=1, allow_nan=False))
@@ -87,12 +90,22 @@ def tracker(what: str = "models") -> Any:
             return
         last = now
         left = "" if at.left is None else f", about {at.left:.0f} s left"
-        line = printable(f"{at.done}/{at.total} {at.what or what}, {at.elapsed:.0f} s{left}: {at.label}")
+        done = f"{bar(at.done, at.total)} " if live else ""
+        line = printable(f"{done}{at.done}/{at.total} {at.what or what}, {at.elapsed:.0f} s{left}: {at.label}")
         end = "\n" if not live or at.done == at.total else ""
         _renew(live)
         print(line[: _columns() - 1] if live else line, end=end, file=sys.stderr, flush=True)
 
     return on_progress
+
+
+def bar(done: int, total: int) -> str:
+    """So much of a whole as a bar.
+
+    >>> bar(3, 10)
+    '[###       ]'
+    """
+    return f"[{'#' * (CELLS * done // total if total else CELLS):{CELLS}}]"
 
 
 def _renew(live: bool) -> None:
@@ -115,14 +128,14 @@ def priced(price: dict[str, Any], as_json: bool) -> None:
             typer.echo(line)
 
 
-def finish(whole: dict[str, Any], as_json: bool, document: dict[str, Any] | None = None) -> None:
-    """Print a table or the JSON; exit 1 when a method failed."""
-    if as_json:
+def finish(whole: dict[str, Any], arguments: dict[str, Any], document: dict[str, Any] | None = None) -> None:
+    """Print a table or the JSON, as the arguments of the command say; exit 1 when a method failed."""
+    if arguments["as_json"]:
         show_json(document if document is not None else whole)
     else:
         from untrain.reports.terminal import print_runs
 
-        print_runs(whole["runs"], coloured(), width())
+        print_runs(whole["runs"], coloured(), width(), arguments["verbose"])
         typer.echo(f"report: {whole['report']}")
     if whole["failed"]:
         raise typer.Exit(1)

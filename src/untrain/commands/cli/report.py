@@ -9,7 +9,7 @@ from untrain.commands.cli.output import finish
 
 
 def _show(document: Document, arguments: Arguments) -> None:
-    finish(document, arguments["as_json"])
+    finish(document, arguments)
 
 
-report = command(api.report, _show, positional=("runs",))
+report = command(api.report, _show, positional=("runs",), verbose=True)

@@ -13,7 +13,7 @@ from untrain.commands.cli.output import finish
 def _show(document: Document, arguments: Arguments) -> None:
     failed = sum(row["error"] is not None for row in document["results"])
     report = str(arguments["out"] / "report.html")
-    finish({"runs": [document], "failed": failed, "report": report}, arguments["as_json"], document)
+    finish({"runs": [document], "failed": failed, "report": report}, arguments, document)
 
 
-run = command(api.run, _show, price=api.price, out=Path("untrain-run"))
+run = command(api.run, _show, price=api.price, verbose=True, out=Path("untrain-run"))
