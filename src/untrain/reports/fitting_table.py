@@ -56,7 +56,7 @@ class FittingTable:
         return [row for section in self.sections for row in section]
 
     def count(self, width: int) -> int | None:
-        """Number of tables it is spread over on so many columns; None where it is no table but one value a line."""
+        """Number of tables it takes on so many columns; None where it becomes a list of one value per line."""
         groups = self._groups(max(LEAST, width))
         return None if groups is None else len(groups)
 
