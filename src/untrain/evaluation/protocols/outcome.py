@@ -157,8 +157,8 @@ def outcome_of(harms: Sequence[tuple[str, str]]) -> Outcome:
 def harms_of(evidence: Evidence, judged: Sequence[Judged]) -> list[tuple[str, str]]:
     """What convicts: (kind of harm, words), that which is surest first; single examples before means.
 
-    What comes back is told in the first place, or right behind that the models remember as they are: a reader who is told that they
-    forgot too much, or broke something, would take it for gone.
+    What comes back is told in the first place, or right behind that the models remember as they are, where they do: a reader who is
+    told that they forgot too much, or broke something, would take it for gone.
     """
     verdicts, counts = evidence.verdicts, evidence.counts
     side = _side(judged)
@@ -173,8 +173,10 @@ def harms_of(evidence: Evidence, judged: Sequence[Judged]) -> list[tuple[str, st
     found += [(j.harm or side, wording.outside(j)) for j in outside]
     found += [(harm, wording.of_score(evidence.heading(n), apart[n])) for n, harm in harms.items()]
     hidden, shown = ([each for each in found if (each[0] == "hides") is wanted] for wanted in (True, False))
-    place = 1 if shown and shown[0][0] == "remembers" else 0
-    return [*shown[:place], *hidden, *shown[place:]]
+    if not hidden:
+        return shown
+    plain = [each for each in shown if each[0] == "remembers"][:1]  # what shows as it is, is not hidden
+    return [*plain, *hidden, *(each for each in shown if each not in plain)]
 
 
 def _side(judged: Sequence[Judged]) -> Harm:
