@@ -121,10 +121,9 @@ class _Walk:
             case staticmethod() | classmethod():
                 return self.each(type(value).__name__, (value.__func__,))
             case functools.partial():
+                held = {} if self.values else what_stayed(value.keywords)  # of a table, numbers and texts count without values too
                 words = self.each("partial", (value.func, value.args, value.keywords, *added_to(value)))
-                # Without values the keywords' dictionary is a table, of which numbers and texts count as those of arguments do.
-                held = {} if self.values else what_stayed(value.keywords)
-                return chain(words, self.pairs("keywords", held)) if held else words
+                return chain(words, self.pairs("keywords", held) if held else ())
             case torch.jit.ScriptFunction() | torch.jit.ScriptModule():
                 return scripted(value)
             case types.MappingProxyType() | types.SimpleNamespace():

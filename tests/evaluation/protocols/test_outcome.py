@@ -117,6 +117,14 @@ def test_what_comes_back_is_told_first_unless_it_was_never_gone(seen):
     kept = ruled(seen, boost=3.0, evidence=replace(NOTHING, verdicts=back))
     assert kept.outcome == REMEMBERS
     assert kept.because.endswith(f", and {told}")
+    broken = {  # which is surer
+        "test_accuracy": replace(verdict(-0.3, why="loses utility: less is right"), p=0.001),
+        "lira_auc": verdict(0.2, why="remembers: "),
+    }
+    both = ruled(seen, evidence=replace(NOTHING, verdicts=back | broken))
+    assert both.outcome == REMEMBERS
+    assert both.because.startswith("lira auc is above retraining's (p = 0.010)")
+    assert ruled(seen, evidence=replace(NOTHING, verdicts=broken)).outcome == DAMAGED
     slower = {"relearn_time": verdict(4.0, why="over-forgets: it learns the forget set more slowly than retrained models do")}
     assert ruled(seen, evidence=replace(NOTHING, verdicts=slower)).outcome == DAMAGED
 

@@ -157,7 +157,7 @@ def outcome_of(harms: Sequence[tuple[str, str]]) -> Outcome:
 def harms_of(evidence: Evidence, judged: Sequence[Judged]) -> list[tuple[str, str]]:
     """Evidence of harm: (kind of harm, words), the surest first; single examples before means.
 
-    Knowledge that comes back stands first, or right after that the models remember as they are: a reader who learns that they
+    Knowledge that comes back stands first, or, where the models remember as they are, right after that: a reader who learns that they
     forgot too much, or broke something, would take it for gone.
     """
     verdicts, counts = evidence.verdicts, evidence.counts
@@ -173,8 +173,10 @@ def harms_of(evidence: Evidence, judged: Sequence[Judged]) -> list[tuple[str, st
     found += [(j.harm or side, wording.outside(j)) for j in outside]
     found += [(harm, wording.of_score(evidence.heading(n), apart[n])) for n, harm in harms.items()]
     hidden, shown = ([each for each in found if (each[0] == "hides") is wanted] for wanted in (True, False))
-    place = 1 if shown and shown[0][0] == "remembers" else 0
-    return [*shown[:place], *hidden, *shown[place:]]
+    if not hidden:
+        return shown
+    plain = [each for each in shown if each[0] == "remembers"][:1]  # what shows as it is, is not hidden
+    return [*plain, *hidden, *(each for each in shown if each not in plain)]
 
 
 def _side(judged: Sequence[Judged]) -> Harm:

@@ -38,7 +38,7 @@ def adapt(net: nn.Module, rank: int, scale: float, targets: Sequence[str], base:
         ModelError: there is no such layer.
     """
     named = list(targets) or _linear(net)
-    config = peft.LoraConfig(r=rank, lora_alpha=scale * rank, target_modules=named, base_model_name_or_path=base)
+    config = peft.LoraConfig(r=rank, lora_alpha=scale * rank, target_modules=named, base_model_name_or_path=base)  # type: ignore[arg-type]
     return _injected(net, config)
 
 
