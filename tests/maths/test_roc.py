@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import norm
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 
-from untrain.maths.roc import auc, best_cut, fpr_grid, placements, ranking, rates, sensitivity
+from untrain.maths.roc import auc, best_cut, fpr_grid, placements, places, ranking, rates, sensitivity
 
 TIED = arrays(np.float64, st.integers(1, 20), elements=st.integers(-3, 3).map(float))
 
@@ -167,3 +167,16 @@ def test_a_threshold_outside_the_highest_scores_is_found_too():
     weights = np.r_[1e6, np.ones(999)]
     assert rates(members, others, 0.01, weights, np.ones((1, 3)), np.ones((1, 1000)))[0] == pytest.approx(2 / 3)
     assert tpr_at(members, others, 0.01, weights) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (7, 12), (400, 600), (401, 600)])
+@pytest.mark.parametrize("ties", [0, 9])
+@pytest.mark.parametrize("odd", [None, np.inf, np.nan])
+def test_places_are_those_of_the_ranking_to_the_last_bit(sizes, ties, odd):
+    draw = np.random.default_rng(len(str(odd)) + ties)
+    members, others = (draw.normal(size=size).round(ties) for size in sizes)
+    if odd is not None:
+        others[::2] = odd
+    ranked = ranking(members, others)
+    for place, known in zip(places(members, others), (ranked.members, ranked.others), strict=True):
+        assert place.tobytes() == known.tobytes()

@@ -9,6 +9,8 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
+_FEW = 1000  # scores up to which searching is faster than sorting them together
+
 
 def placements(scores: Array, others: Array, weights: Array | None = None) -> Array:
     """Weighted share of ``others`` below each of ``scores``, ties counted half.
@@ -129,6 +131,25 @@ def ranking(members: Array, others: Array) -> Ranking:
     in_order = np.empty(n + k)
     in_order[order] = share
     return Ranking(in_order[:n], in_order[n:], ranked[ends], n - members_upto, k - upto)
+
+
+def places(members: Array, others: Array) -> tuple[Array, Array]:
+    """Share of the others below each member, (n,), and of the members above each of the others, (k,), ties counted half.
+
+    They are those of ``ranking``, to the last bit; of few scores, two searches find them in a third of its time.
+
+    >>> [each.tolist() for each in places(np.array([2.0, 3.0]), np.array([1.0, 2.0]))]
+    [[0.75, 1.0], [1.0, 0.75]]
+    """
+    n, k = len(members), len(others)
+    if n > 0 and k > 0 and n + k <= _FEW:
+        ours, theirs = np.sort(members), np.sort(others)
+        if not np.isnan(ours[-1] + theirs[-1]):  # a NaN is sorted last
+            below = theirs.searchsorted(members, "left") + theirs.searchsorted(members, "right")
+            not_above = ours.searchsorted(others, "left") + ours.searchsorted(others, "right")
+            return below / (2 * k), 1 - not_above / (2 * n)
+    ranked = ranking(members, others)
+    return ranked.members, ranked.others
 
 
 def fpr_grid(others: int, points: int = 48) -> Array:

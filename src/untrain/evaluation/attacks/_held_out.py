@@ -10,7 +10,7 @@ import numpy as np
 
 from untrain.evaluation.base import Array, Curve, Measure, Part, ScoreInfo
 from untrain.maths.likelihood_ratio import calls, shares
-from untrain.maths.roc import Ranking, fpr_grid, ranking, sensitivity
+from untrain.maths.roc import Ranking, fpr_grid, places, ranking, sensitivity
 
 LEAST = 10  # wrongly found examples below which a rate is not given
 LOW = {"tpr_1": 0.01, "tpr_01": 0.001}
@@ -53,9 +53,9 @@ class HeldOutScores:
         share = shares(*self.folds)
         for fold in np.unique(self.folds[0]):
             own, other = self.folds[0] == fold, self.folds[1] == fold
-            both = ranking(self.ours[own].ravel(), self.theirs[other].ravel())
-            placed[own] = both.members.reshape(-1, placed.shape[1])
-            back[other] = (both.others - both.others.mean()).reshape(-1, back.shape[1]) * share[other][:, None]
+            below, above = places(self.ours[own].ravel(), self.theirs[other].ravel())
+            placed[own] = below.reshape(-1, placed.shape[1])
+            back[other] = (above - above.mean()).reshape(-1, back.shape[1]) * share[other][:, None]
         return _joint(placed, back)
 
     def rate(self, fpr: float) -> Measure | str:

@@ -73,5 +73,7 @@ class RMIA(Evaluator):
         keep = without(at[1], count)
         usual = [marginals(means(each[1], keep), self.a) for each in (x, z)]
         ours, theirs = (relative(x[i] - usual[0][at[i]], z[i] - usual[1][at[i]], self.gamma) for i in (0, 1))
+        if not trial.asks("mia_rmia_accuracy"):  # which alone has a threshold
+            return HeldOutScores(ours, theirs, (at[0], at[1]))
         medians = np.array([np.median(theirs[row]) for row in keep])
         return HeldOutScores(ours, theirs, (at[0], at[1]), (medians[at[0]], medians[at[1]]))
