@@ -40,11 +40,12 @@ def page(held: Row) -> str:
         "tries shows more "
         "than is claimed.",
         f"- Where the bound is reached, a half of the constant shows more than is claimed in {caught} of {halves} tries. Where the "
-        "problem reaches little of its bound, little or nothing shows, nor would a small error in the constant: these rows tell that the "
-        "claim is safe there, not that it is tight.",
+        "problem reaches little of its bound, little or nothing shows, nor would a small error in the constant: these rows tell "
+        "that the claim is safe there, not that it is tight.",
         "- `CertifiedRemoval` perturbs the objective, so each release is a training of its own, from a perturbation "
         "drawn anew, and "
-        "the step that the method takes from it. Nothing is planted there, since the problem tried does not come near its bound.", "",
+        "the step that the method takes from it. Nothing is planted there, since the problem tried does not come near "
+        "its bound.", "",
         "## Capacity", "",
         f"Adult, {held['rows']:,} rows of length 1, {held['columns']} columns, `{held['learner']}`, radius {RADIUS}. Noise is that "
         f"which `CertifiedNewton(epsilon=1, delta={SMALL:g}, removals={SIZED})` takes, of the step's own bound, and stays the same "
@@ -52,8 +53,8 @@ def page(held: Row) -> str:
         "the length of "
         "the step, which a release must not depend on) or the measured distance to retraining exceeds what the noise covers; "
         "the last two within 5 %, by halving, which takes distances to grow with the number that goes. The stated "
-        "number holds for all data of this size and these norms. Orders: a random one, and all of the class above 50,000, those that "
-        "the model expects least first; neither is the worst there is.", "",
+        "number holds for all data of this size and these norms. Orders: a random one, and all of the class above 50,000, those "
+        "that the model expects least first; neither is the worst there is.", "",
         "| Step | Order | Epsilon | Distance covered | Stated | By the bound of these data | Measured |", "|---" * 7 + "|",
         *capacities(held["capacities"]),
     ]  # fmt: skip
