@@ -157,8 +157,8 @@ def outcome_of(harms: Sequence[tuple[str, str]]) -> Outcome:
 def harms_of(evidence: Evidence, judged: Sequence[Judged]) -> list[tuple[str, str]]:
     """Evidence of harm: (kind of harm, words), the surest first; single examples before means.
 
-    Knowledge that comes back stands first, or, where the models remember as they are, right after that: a reader who learns that they
-    forgot too much, or broke something, would take it for gone.
+    Knowledge that comes back stands first, or, where the models remember as they are, right after that: a reader who learns that
+    they forgot too much, or broke something, would take it for gone.
     """
     verdicts, counts = evidence.verdicts, evidence.counts
     side = _side(judged)
