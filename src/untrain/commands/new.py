@@ -91,7 +91,7 @@ include = ["{module}.py"]
 
 
 def new(kind: str, name: str, folder: Path | str | None = None) -> Document:
-    """Start a method of your own: a file, a test and an entry point.
+    """Start a method of your own: file, test and entry point.
 
     The method works as it is written, so that you change something that runs. No file is overwritten.
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ def ascend(model: nn.Module, forget_loader: DataLoader[tuple[Tensor, Tensor]], l
     for x, y in forget_loader:
         model.zero_grad()
         outputs = model(x)
+        outputs = getattr(outputs, "logits", outputs)
         loss = nn.functional.mse_loss if y.is_floating_point() else nn.functional.cross_entropy
         loss(outputs.reshape(y.shape) if y.is_floating_point() else outputs, y).backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
@@ -69,6 +70,8 @@ class LoaderMethod(Unlearner):
 
     Source: none; it adapts the functions of others.
     """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels"})
 
     function: Callable[..., Any] = ascend
     batch: Annotated[int, Field(ge=1)] = 64

@@ -36,7 +36,7 @@ class LowRank(Unlearner):
     Departs: all linear layers and convolutions, where they took layers of attention; A is uniform. Rank and scale are those in use.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset()
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "retain"})  # of its default unlearner
 
     unlearner: Unlearner = NPO()
     rank: Annotated[Count, SearchHint(1, 64, log=True)] = 8

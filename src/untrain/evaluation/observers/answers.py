@@ -43,7 +43,11 @@ class Answers(Observer):
             "the oracles' value", "an answer in other words counts as none; a few questions stand for all", margin=0.05,
             above="remembers: says more of the forgotten answers word by word than retrained models do",
             below="over-forgets: says fewer of the forgotten answers word by word than retrained models do",
-        )
+        ),
+        "answers_loss": ScoreInfo(
+            "mean loss per token of the true answers to these questions", "nats", "the oracles' value",
+            "the questions that are shown, and no others; not tested by itself", high=float("inf"),
+        ),
     }  # fmt: skip
 
     def look(self, model: nn.Module, sight: ObserverContext) -> Array:
@@ -72,9 +76,13 @@ class Answers(Observer):
         return found
 
     def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
-        """The share of answers that are said to their last token."""
+        """The share of answers that are said to their last token, and the loss of the true ones."""
         whole = (trial.unlearned[:, :, TRUE] == trial.unlearned[:, :, SAID]).all(-1).astype(np.float64)
-        return {"answered_forget": Measure((Part(1, "unlearned", "forget", whole),))}
+        losses = np.where(trial.unlearned[:, :, TRUE] == NONE, np.nan, trial.unlearned[:, :, LOSS])
+        return {
+            "answered_forget": Measure((Part(1, "unlearned", "forget", whole),)),
+            "answers_loss": Measure((Part(1, "unlearned", "forget", np.nanmean(losses, axis=-1)),)),
+        }
 
 
 def spread(count: int, most: int) -> Array:
