@@ -89,7 +89,7 @@ def executors() -> list[Document]:
 
 
 def show(name: str) -> Document:
-    """Explain a class, a score or a word of reports; a heading of a table is one of the two.
+    """Explain a class, a score or a word of reports and tables.
 
     Examples:
         untrain show DEL
