@@ -9,9 +9,10 @@ from untrain.core.errors import SpecError
 from untrain.data.examples import take
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.observers.base import ObserverContext
-from untrain.evaluation.observers.rouge import Rouge, _end, _without
+from untrain.evaluation.observers.rouge import Rouge, _without
 from untrain.evaluation.scoring.resampling import number
 from untrain.maths.rouge import rouge_recall
+from untrain.models.tasks.answers import common_end
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_facts_that_were_learned_are_said_and_others_are_not(known):
 
 def test_the_end_of_an_answer_is_none_of_its_tokens():
     assert rouge_recall(_without([5, 9], 9), _without([7, 9], 9)) == 0
-    assert (_end([[7, 9], [5, 6, 9]]), _end([[7, 9]]), _end([[7, 9], [8]])) == (9, None, None)
+    assert (common_end([[7, 9], [5, 6, 9]]), common_end([[7, 9]]), common_end([[7, 9], [8]])) == (9, None, None)
 
 
 def test_several_samples_without_a_temperature_are_refused():

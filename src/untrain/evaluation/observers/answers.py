@@ -12,11 +12,11 @@ from torch import nn
 from untrain.core.fields import Count
 from untrain.data.batching import in_order
 from untrain.data.examples import batch_of, take
-from untrain.data.ragged import PAD
 from untrain.evaluation.base import Array, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observers.base import Observer, ObserverContext
 from untrain.models.generation import generate
 from untrain.models.inference import signal
+from untrain.models.tasks.answers import prompts_and_answers
 from untrain.models.tasks.causallm import CausalLM
 
 TRUE, SAID, LOSS = range(3)  # rows of what is measured of an example
@@ -56,11 +56,8 @@ class Answers(Observer):
         if not isinstance(task, CausalLM):  # which says one thing, and only whether it is right
             right = signal(model, asked, task, "correct") > 0
             return np.stack([np.ones(len(right)), np.where(right, 1.0, 0.0), signal(model, asked, task, "loss")], axis=1)[..., None]
-        rows, labels = (asked.fields[name][:].tolist() for name in task.fields)
-        firsts = [next(at for at, label in enumerate(row) if at and label != PAD) for row in labels]
-        answers = [[label for label in row[at:] if label != PAD] for row, at in zip(labels, firsts, strict=True)]
+        prompts, answers = prompts_and_answers(asked)
         ends = {answer[-1] for answer in answers}
-        prompts = [row[:at] for row, at in zip(rows, firsts, strict=True)]
         length = max(map(len, answers))
         said = generate(model, prompts, task, length, ends.pop() if len(ends) == 1 and len(answers) > 1 else None)
         found = np.full((len(answers), 3, length), NONE)

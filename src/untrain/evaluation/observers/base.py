@@ -15,7 +15,7 @@ from untrain.core.precision import computing
 from untrain.core.seeds import isolated_rng
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples, copied
-from untrain.evaluation.base import Array, Measured, Prepared, ScoreInfo
+from untrain.evaluation.base import Array, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.models import compatibility
 from untrain.models.compatibility import check_fit
@@ -107,6 +107,16 @@ class Observer(Spec, role=True):
             if array is not None and np.isnan(array).any():
                 return dict.fromkeys(self.scores, f"{name} model could not be observed; a note says why")
         return self.compare(trial)
+
+
+def means_by_set(name: str, trial: Prepared) -> dict[str, Measured | str]:
+    """Means of one value of each forget and then of each test example, (m, n), as the scores ``name_forget`` and ``name_test``."""
+    count = forgets(trial)
+    parts = {"forget": trial.unlearned[:, :count], "test": trial.unlearned[:, count:]}
+    return {
+        f"{name}_{side}": Measure((Part(1, "unlearned", side, values),)) if values.shape[1] else f"there are no {side} examples"
+        for side, values in parts.items()
+    }
 
 
 def forgets(trial: Prepared, most: int | None = None) -> int:

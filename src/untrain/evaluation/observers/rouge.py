@@ -11,12 +11,12 @@ from torch import nn
 from untrain.core.errors import SpecError
 from untrain.core.fields import Count, NonNegative
 from untrain.data.examples import Examples
-from untrain.data.ragged import PAD
-from untrain.evaluation.base import Array, Measure, Measured, Part, Prepared, ScoreInfo
-from untrain.evaluation.observers.base import Observer, ObserverContext
+from untrain.evaluation.base import Array, Measured, Prepared, ScoreInfo
+from untrain.evaluation.observers.base import Observer, ObserverContext, means_by_set
 from untrain.maths.rouge import rouge_recall
 from untrain.models.generation import generate
 from untrain.models.inference import signal
+from untrain.models.tasks.answers import common_end, prompts_and_answers
 from untrain.models.tasks.causallm import CausalLM
 
 _SAID = "share of the true answer's tokens in a model's reply, in their order (ROUGE-L recall)"
@@ -63,11 +63,8 @@ class Rouge(Observer):
         task = sight.task
         if not isinstance(task, CausalLM):
             return signal(model, examples, task, "correct")
-        rows, labels = (examples.fields[name][:].tolist() for name in task.fields)
-        firsts = [next(at for at, label in enumerate(row) if at and label != PAD) for row in labels]
-        answers = [[label for label in row[at:] if label != PAD] for row, at in zip(labels, firsts, strict=True)]
-        prompts = [row[:at] for row, at in zip(rows, firsts, strict=True)]
-        end = _end(answers)
+        prompts, answers = prompts_and_answers(examples)
+        end = common_end(answers)
         best = np.zeros(len(answers))
         for sample in range(self.samples):
             said = generate(model, prompts, task, max(map(len, answers)), end, self.temperature, sight.seed + sample)
@@ -77,18 +74,7 @@ class Rouge(Observer):
 
     def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
         """The mean on each set."""
-        count = int((trial.side == "forget").sum())
-        parts = {"forget": trial.unlearned[:, :count], "test": trial.unlearned[:, count:]}
-        return {
-            f"rouge_{side}": Measure((Part(1, "unlearned", side, values),)) if values.shape[1] else f"there are no {side} examples"
-            for side, values in parts.items()
-        }
-
-
-def _end(answers: list[list[int]]) -> int | None:
-    """The token with which all of several answers end, where each has others too."""
-    ends = {answer[-1] for answer in answers}
-    return ends.pop() if len(ends) == 1 and len(answers) > 1 and min(map(len, answers)) > 1 else None
+        return means_by_set("rouge", trial)
 
 
 def _without(tokens: list[int], end: int | None) -> list[int]:

@@ -12,8 +12,8 @@ from torch import nn
 from untrain.core.fields import Count
 from untrain.data.examples import Examples
 from untrain.data.ragged import PAD
-from untrain.evaluation.base import Array, Measure, Measured, Part, Prepared, ScoreInfo
-from untrain.evaluation.observers.base import Observer, ObserverContext, forgets
+from untrain.evaluation.base import Array, Measured, Prepared, ScoreInfo
+from untrain.evaluation.observers.base import Observer, ObserverContext, means_by_set
 from untrain.maths.rouge import rouge_recall
 from untrain.models.generation import generate
 from untrain.models.inference import signal
@@ -71,11 +71,4 @@ class VerbMem(Observer):
 
     def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
         """The mean on each set."""
-        count = forgets(trial)
-        parts = {"forget": trial.unlearned[:, :count], "test": trial.unlearned[:, count:]}
-        return {
-            f"verbmem_{side}": Measure((Part(1, "unlearned", side, values),))
-            if values.shape[1]
-            else f"there are no {side} examples"
-            for side, values in parts.items()
-        }
+        return means_by_set("verbmem", trial)

@@ -23,13 +23,25 @@ def questions_and_answers(examples: Examples) -> tuple[list[list[int]], list[lis
     Raises:
         DataError: an example is scored from its first token on, so that nothing asks for the rest.
     """
-    rows, labels = (examples.fields[name][:].tolist() for name in ("input_ids", "labels"))
-    firsts = [next((at for at, label in enumerate(row) if label != PAD), 0) for row in labels]
+    firsts = [next((at for at, label in enumerate(row) if label != PAD), 0) for row in examples.fields["labels"][:].tolist()]
     if 0 in firsts:
         name = examples.ids[firsts.index(0)].item()
         raise DataError(
             f"the example {name!r} has no question, as its first token is scored too: an answer has something before it"
         )
+    return prompts_and_answers(examples)
+
+
+def prompts_and_answers(examples: Examples) -> tuple[list[list[int]], list[list[int]]]:
+    """The same also of rows that are scored from their first token on, such as documents: that token is then the prompt.
+
+    >>> import torch
+    >>> rows = {"input_ids": torch.tensor([[5, 6, 7]]), "labels": torch.tensor([[5, 6, 7]])}
+    >>> prompts_and_answers(Examples(rows, np.array([0])))
+    ([[5]], [[6, 7]])
+    """
+    rows, labels = (examples.fields[name][:].tolist() for name in ("input_ids", "labels"))
+    firsts = [next(at for at, label in enumerate(row) if at and label != PAD) for row in labels]
     answers = [[label for label in row[at:] if label != PAD] for row, at in zip(labels, firsts, strict=True)]
     return [row[:at] for row, at in zip(rows, firsts, strict=True)], answers
 
