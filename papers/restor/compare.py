@@ -53,7 +53,6 @@ WALKED = {
     "CE-U + retain": "CEU(skip=0, retain=1.0, steps={steps})",
     "RMU": "RMU(steps={steps})",
 }
-EPOCHS = (2, 8)
 FEW = (CONTROL, "GradAscent + retain", "NPO, beta 0.1", "NPO, beta 1", "WGA")
 TUNED = "Steps(lr={rate}, epochs=4, batch=64, optimizer=AdamW(), schedule=Constant())"
 OTHERS = {
@@ -73,10 +72,11 @@ def main() -> None:
     options.add_argument("--unrelated", type=int, default=0, help="right facts behind each corrupted one")
     options.add_argument("--draws", type=int, default=5)
     options.add_argument("--few", action="store_true", help="fewer methods")
+    options.add_argument("--epochs", type=int, nargs="+", default=[2, 8], help="lengths that each method is tried with")
     options.add_argument("--workers", type=int, default=2)
     given = options.parse_args()
     form = FORMS[given.form]
-    labels = methods_of(form, given.few)
+    labels = methods_of(form, given.epochs, given.few)
     asked = list(dict.fromkeys(spec for specs in labels.values() for spec in specs))
     rows: list[dict[str, Any]] = []
     facts: dict[str, Any] = {}
@@ -91,18 +91,21 @@ def main() -> None:
         best = next(row for row in run["results"] if row["error"] is None)
         rows.append({"drawn": drawn, "method": "retrained", "error": None, **{n: s["ideal"] for n, s in best["scores"].items()}})
     name = f"{given.form}-{given.unrelated}"
-    command = f"python -m papers.restor.compare --data RESTOR --form {given.form} --unrelated {given.unrelated}"
+    command = (
+        f"python -m papers.restor.compare --data RESTOR --form {given.form} --unrelated {given.unrelated} --draws {given.draws} "
+        f"--epochs {' '.join(map(str, given.epochs))}" + " --few" * given.few
+    )
     document = {
-        "date": f"{datetime.now(UTC):%Y-%m-%d}", "command": command + f" --draws {given.draws}" + " --few" * given.few,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}", "command": command,
         "form": given.form, "unrelated": given.unrelated, "draws": given.draws, "model": form["model"], **facts,
         "labels": labels, "cpu_seconds": round(sum(os.times()[:4])), "rows": rows,
     }  # fmt: skip
     write(given.out / f"{name}.json", document)
 
 
-def methods_of(form: dict[str, Any], few: bool) -> dict[str, list[str]]:
+def methods_of(form: dict[str, Any], lengths: list[int], few: bool) -> dict[str, list[str]]:
     """Spellings of each label's settings."""
-    steps = [f"Steps(lr={form['rate']}, epochs={e}, batch=32, optimizer=AdamW(), schedule=Constant(), clip=1.0)" for e in EPOCHS]
+    steps = [f"Steps(lr={form['rate']}, epochs={e}, batch=32, optimizer=AdamW(), schedule=Constant(), clip=1.0)" for e in lengths]
     labels = {label: [text.format(steps=one) for one in steps] for label, text in WALKED.items() if not few or label in FEW}
     tuned = TUNED.format(rate=form["then"].lr)
     return {label: [repr(ut.parse(text.format(tuned=tuned))) for text in texts] for label, texts in OTHERS.items()} | {

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ WALKED = {
     "DEL": "DEL(keep=0.3, steps={steps})",
     "random mask, DEL's settings": "ResetFinetune(steps={steps}) @ RandomMask(like=WeightedGrad(keep=0.3))",
 }
+RESET = {"DEL", "random mask, DEL's settings"}  # these learn anew what they reset, which takes longer
 MODEL = ut.CausalTransformer(width=96, depth=2, hidden=384)
 LEARNED = ut.Steps(lr=4e-3, epochs=24, batch=8, optimizer=ut.AdamW(), warmup=0.05)
 RELEARN = "Relearn(steps=Steps(lr=0.001, epochs=10, batch=20, optimizer=AdamW(), schedule=Constant()))"
@@ -45,35 +46,57 @@ SCORES = (
 )  # fmt: skip
 
 
-def main() -> None:
-    """Make models, unlearn, and write all scores."""
-    options = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    options.add_argument("--data", required=True, help="folder with TOFU's files")
-    options.add_argument("--store", default="untrain-tofu", help="where models are kept")
-    options.add_argument("--out", type=Path, default=Path(__file__).parent, help="where results are written")
-    options.add_argument("--authors", type=int, default=5)
-    options.add_argument("--share", type=float, default=0.2, help="of the authors, to forget")
-    options.add_argument("--epochs", type=int, nargs="+", default=[4], help="lengths that each method is tried with")
-    options.add_argument("--only", nargs="+", choices=tuple(WALKED), default=list(WALKED), help="which methods are tried")
-    options.add_argument("--seeds", type=int, default=4, help="originals")
-    options.add_argument("--oracles", type=int, default=10, help="retrained models")
-    options.add_argument("--workers", type=int, default=2)
-    given = options.parse_args()
-    labels = methods(given.epochs, given.only)
-    scenario = Tofu(
+def options(about: str) -> argparse.ArgumentParser:
+    """What this script and its neighbours are told."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--data", required=True, help="folder with TOFU's files")
+    parser.add_argument("--store", default="untrain-tofu", help="where models are kept")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="where results are written")
+    parser.add_argument("--authors", type=int, default=5)
+    parser.add_argument("--share", type=float, default=0.2, help="of the authors, to forget")
+    parser.add_argument("--epochs", type=int, nargs="+", default=[4], help="lengths that each method is tried with")
+    parser.add_argument("--longer", type=int, nargs="*", default=[], help="further lengths of methods that reset weights")
+    parser.add_argument("--only", nargs="+", choices=tuple(WALKED), default=list(WALKED), help="which methods are tried")
+    parser.add_argument("--seeds", type=int, default=4, help="originals")
+    parser.add_argument("--oracles", type=int, default=10, help="retrained models")
+    parser.add_argument("--workers", type=int, default=2)
+    return parser
+
+
+def posed(given: argparse.Namespace) -> Tofu:
+    """The scenario."""
+    return Tofu(
         path=given.data, authors=given.authors, request=ut.Where(rule=f"last <= {given.share}"), vocabulary=1024, model=MODEL,
         steps=LEARNED,
     )  # fmt: skip
+
+
+def command(given: argparse.Namespace, script: str) -> str:
+    """The command line of a script of this folder, without the folders of its machine."""
+    parts = [
+        f"python -m papers.tofu.{script} --data TOFU --authors {given.authors} --share {given.share:g}",
+        f"--epochs {' '.join(map(str, given.epochs))}", f"--seeds {given.seeds} --oracles {given.oracles}",
+    ]  # fmt: skip
+    if given.longer:
+        parts.append(f"--longer {' '.join(map(str, given.longer))}")
+    if len(given.only) < len(WALKED):
+        parts.append(f"--only {shlex.join(given.only)}")
+    return " ".join(parts)
+
+
+def main() -> None:
+    """Make models, unlearn, and write all scores."""
+    given = options(str(__doc__).partition("\n")[0]).parse_args()
+    labels = methods(given.epochs, given.only, given.longer)
+    scenario = posed(given)
     say(f"{given.seeds} originals, {given.oracles} retrained models")
     run = ut.run(
         scenario, [spec for specs in labels.values() for spec in specs], store=given.store, seeds=given.seeds,
         oracles=given.oracles, workers=given.workers, evaluators=SCORES, observers=OBSERVERS,
     )  # fmt: skip
-    only = "" if len(given.only) == len(WALKED) else f" --only {shlex.join(given.only)}"
     document = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "command": f"python -m papers.tofu.compare --data TOFU --authors {given.authors} --share {given.share:g} "
-        f"--epochs {' '.join(map(str, given.epochs))} --seeds {given.seeds} --oracles {given.oracles}{only}",
+        "command": command(given, "compare"),
         "authors": given.authors, "share": given.share, "seeds": given.seeds, "oracles": given.oracles,
         "model": repr(scenario.model), "steps": repr(scenario.steps), "setting": run["setting"], "sizes": run["sizes"],
         "labels": labels, "cpu_seconds": round(sum(os.times()[:4])), "rows": [row_of(row) for row in run["results"]],
@@ -81,12 +104,15 @@ def main() -> None:
     write(given.out / f"authors-{given.authors}-{given.share:g}.json", document)
 
 
-def methods(lengths: list[int], only: Collection[str] = tuple(WALKED)) -> dict[str, list[str]]:
-    """Spellings of each label's rows, one for each number of epochs."""
+def methods(lengths: list[int], only: Collection[str] = tuple(WALKED), longer: Sequence[int] = ()) -> dict[str, list[str]]:
+    """Spellings of each label's rows, one for each number of epochs; those that reset weights have further ones."""
     return {
         "nothing": ["Nothing()"], "retrained once more": ["Retrain()"],
         **{
-            label: [repr(ut.parse(text.format(steps=STEPS.format(lr=RATE, epochs=epochs)))) for epochs in lengths]
+            label: [
+                repr(ut.parse(text.format(steps=STEPS.format(lr=RATE, epochs=epochs))))
+                for epochs in (*lengths, *(longer if label in RESET else ()))
+            ]
             for label, text in WALKED.items() if label in only
         },
     }  # fmt: skip

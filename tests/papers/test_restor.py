@@ -61,7 +61,7 @@ def test_verdicts_follow_planted_numbers(page, msa, more, near):
 
 def test_the_same_settings_are_tried_whatever_the_form_and_all_can_be_spelled(script):
     for form in script.FORMS.values():
-        labels = script.methods_of(form, few=False)
+        labels = script.methods_of(form, [2, 8], few=False)
         assert all(repr(ut.parse(spec)) == spec for specs in labels.values() for spec in specs)
-        assert set(script.methods_of(form, few=True)) == {*script.FEW, *script.OTHERS}
-        assert np.unique([len(specs) for label, specs in labels.items() if label in script.WALKED]).tolist() == [len(script.EPOCHS)]
+        assert set(script.methods_of(form, [2, 8], few=True)) == {*script.FEW, *script.OTHERS}
+        assert np.unique([len(specs) for label, specs in labels.items() if label in script.WALKED]).tolist() == [2]

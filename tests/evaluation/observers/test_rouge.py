@@ -8,7 +8,7 @@ import untrain as ut
 from untrain.core.errors import SpecError
 from untrain.data.examples import take
 from untrain.evaluation.base import Prepared
-from untrain.evaluation.observers.base import ObserverContext
+from untrain.evaluation.observers.base import ObserverContext, spread
 from untrain.evaluation.observers.rouge import Rouge, _without
 from untrain.evaluation.scoring.resampling import number
 from untrain.maths.rouge import rouge_recall
@@ -67,6 +67,16 @@ def test_more_samples_say_more_and_are_seeded(known):
     assert bool((more >= few).all())
     assert more.mean() > few.mean()
     assert np.array_equal(more, Rouge(samples=4, temperature=2.0)(model, sight))
+
+
+def test_some_questions_of_each_set_are_those_that_all_would_be(known):
+    model, sight = known
+    few, every = Rouge(most=4)(model, sight), Rouge()(model, sight)
+    rows, others = spread(9, 4), spread(len(sight.test), 4)
+    assert np.array_equal(few, np.concatenate([every[:9][rows], every[9:][others]]))
+    side = np.repeat(["forget", "test"], [9, len(sight.test)])
+    found = {n: number(m) for n, m in Rouge(most=4).evaluate(Prepared(few[None], few[None], side, False)).items()}
+    assert found == {"rouge_forget": pytest.approx(few[:4].mean()), "rouge_test": pytest.approx(few[4:].mean())}
 
 
 def test_a_classifier_says_a_class():

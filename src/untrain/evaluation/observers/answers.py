@@ -13,7 +13,7 @@ from untrain.core.fields import Count
 from untrain.data.batching import in_order
 from untrain.data.examples import batch_of, take
 from untrain.evaluation.base import Array, Measure, Measured, Part, Prepared, ScoreInfo
-from untrain.evaluation.observers.base import Observer, ObserverContext
+from untrain.evaluation.observers.base import Observer, ObserverContext, spread
 from untrain.models.generation import generate
 from untrain.models.inference import signal
 from untrain.models.tasks.answers import prompts_and_answers
@@ -80,12 +80,3 @@ class Answers(Observer):
             "answered_forget": Measure((Part(1, "unlearned", "forget", whole),)),
             "answers_loss": Measure((Part(1, "unlearned", "forget", np.nanmean(losses, axis=-1)),)),
         }
-
-
-def spread(count: int, most: int) -> Array:
-    """At most so many rows of a set, spread evenly, ascending.
-
-    >>> spread(10, 4).tolist(), spread(3, 4).tolist()
-    ([0, 3, 6, 9], [0, 1, 2])
-    """
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))

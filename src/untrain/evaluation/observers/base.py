@@ -109,9 +109,15 @@ class Observer(Spec, role=True):
         return self.compare(trial)
 
 
-def means_by_set(name: str, trial: Prepared) -> dict[str, Measured | str]:
-    """Means of one value of each forget and then of each test example, (m, n), as the scores ``name_forget`` and ``name_test``."""
-    count = forgets(trial)
+def means_by_set(name: str, trial: Prepared, most: int | None = None) -> dict[str, Measured | str]:
+    """Means of one value of each forget and then of each test example, (m, n), as the scores ``name_forget`` and ``name_test``.
+
+    Args:
+        name: of the scores, without their ends.
+        trial: holds the values.
+        most: examples per set that an observer looked at; None for all.
+    """
+    count = forgets(trial, most)
     parts = {"forget": trial.unlearned[:, :count], "test": trial.unlearned[:, count:]}
     return {
         f"{name}_{side}": Measure((Part(1, "unlearned", side, values),)) if values.shape[1] else f"there are no {side} examples"
@@ -123,3 +129,13 @@ def forgets(trial: Prepared, most: int | None = None) -> int:
     """Number of examples of the forget set, or of the first ``most`` of them."""
     count = int((trial.side == "forget").sum())
     return count if most is None else min(count, most)
+
+
+
+def spread(count: int, most: int) -> Array:
+    """At most so many rows of a set, spread evenly, ascending.
+
+    >>> spread(10, 4).tolist(), spread(3, 4).tolist()
+    ([0, 3, 6, 9], [0, 1, 2])
+    """
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))

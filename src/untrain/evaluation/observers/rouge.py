@@ -10,9 +10,9 @@ from torch import nn
 
 from untrain.core.errors import SpecError
 from untrain.core.fields import Count, NonNegative
-from untrain.data.examples import Examples
+from untrain.data.examples import Examples, take
 from untrain.evaluation.base import Array, Measured, Prepared, ScoreInfo
-from untrain.evaluation.observers.base import Observer, ObserverContext, means_by_set
+from untrain.evaluation.observers.base import Observer, ObserverContext, means_by_set, spread
 from untrain.maths.rouge import rouge_recall
 from untrain.models.generation import generate
 from untrain.models.inference import signal
@@ -32,6 +32,7 @@ class Rouge(Observer):
     Args:
         samples: answers per question.
         temperature: of the draws; 0 takes the likeliest token.
+        most: questions per set, spread evenly; None takes all.
 
     Source: Maini et al. 2024, arXiv 2401.06121 (ROUGE-L recall of answers); Reisizadeh et al. 2025, arXiv 2511.04934 (leak@k).
     Departs: tokens are compared, where TOFU's code compares stems of words; an answer is cut at the length of the longest true one.
@@ -40,6 +41,7 @@ class Rouge(Observer):
 
     samples: Count = 1
     temperature: NonNegative = 0.0
+    most: Count | None = None
 
     def __post_init__(self) -> None:
         if self.samples > 1 and not self.temperature:
@@ -57,12 +59,15 @@ class Rouge(Observer):
 
     def look(self, model: nn.Module, sight: ObserverContext) -> Array:
         """Recall of each forget and then of each test example, (n,)."""
-        return np.concatenate([self._recalls(model, sight, examples) for examples in (sight.forget, sight.test)])
+        sets = [e if self.most is None else take(e, spread(len(e), self.most)) for e in (sight.forget, sight.test)]
+        return np.concatenate([self._recalls(model, sight, examples) for examples in sets])
 
     def _recalls(self, model: nn.Module, sight: ObserverContext, examples: Examples) -> Array:
         task = sight.task
         if not isinstance(task, CausalLM):
             return signal(model, examples, task, "correct")
+        if not len(examples):
+            return np.empty(0)
         prompts, answers = prompts_and_answers(examples)
         end = common_end(answers)
         best = np.zeros(len(answers))
@@ -74,7 +79,7 @@ class Rouge(Observer):
 
     def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
         """The mean on each set."""
-        return means_by_set("rouge", trial)
+        return means_by_set("rouge", trial, self.most)
 
 
 def _without(tokens: list[int], end: int | None) -> list[int]:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from untrain.evaluation.observation import Observation
-from untrain.evaluation.observers.answers import LOSS, SAID, TRUE, Answers, spread
+from untrain.evaluation.observers.answers import LOSS, SAID, TRUE, Answers
+from untrain.evaluation.observers.base import spread
 from untrain.maths.rouge import rouge_recall
 from untrain.reports.html.example_tiles import snippet
 from untrain.reports.material import Material
