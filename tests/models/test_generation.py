@@ -7,7 +7,9 @@ from torch import nn
 
 import untrain as ut
 from untrain.core.errors import NotFinite
+from untrain.models.decoding import cache_of
 from untrain.models.generation import generate
+from untrain.models.inference import predict
 from untrain.models.tasks.causallm import CausalLM
 
 V = 7
@@ -56,7 +58,7 @@ def test_greedily_an_answer_is_said_where_each_of_its_tokens_is_a_hit():
     facts = ut.Facts(people=10)
     train, learner = facts.load().train, facts.learner()
     model = ut.Train(model=facts.model, steps=facts.steps, task=learner.task)(train, 0)
-    hits = ut.models.inference.predict(model, train, learner.task)
+    hits = predict(model, train, learner.task)
     rows, labels = (train.fields[name][:].tolist() for name in ("input_ids", "labels"))
     answers = [[t for t in row if t >= 0] for row in labels]
     prompts = [[t for t in row if t >= 0][: -len(answer)] for row, answer in zip(rows, answers, strict=True)]
@@ -80,3 +82,63 @@ def test_draws_are_seeded_and_follow_the_probabilities():
     assert abs(np.mean([row == [2] for row in first]) - 0.3) < 0.04
     cold = generate(model, prompts, TASK, 1, temperature=0.1)
     assert np.mean([row == [1] for row in cold]) > 0.99
+
+
+class Forgetful(nn.Module):
+    """A model that keeps nothing from token to token, whatever the one within could."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, input_ids, attention_mask):
+        return self.inner(input_ids=input_ids, attention_mask=attention_mask)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        ut.CausalTransformer(width=16, depth=2, hidden=32),
+        ut.HuggingFaceLM(kind="llama", config={"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+                                               "num_key_value_heads": 1, "intermediate_size": 32}),
+        ut.HuggingFaceLM(kind="gpt2", config={"n_embd": 16, "n_layer": 2, "n_head": 2}),
+        ut.HuggingFaceLM(kind="opt", config={"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "ffn_dim": 32,
+                                             "word_embed_proj_dim": 16}),
+    ],
+    ids=lambda a: getattr(a, "kind", "own"),
+)  # fmt: skip
+def test_what_is_kept_from_token_to_token_changes_no_logit(architecture, monkeypatch):
+    task = CausalLM(length=14, vocabulary=40)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = architecture.build((14, 40), 40).eval()
+        for p in model.parameters():  # so that tokens matter, and places do
+            p.data.mul_(3)
+    assert cache_of(model) is not None
+    assert cache_of(Forgetful(model)) is None
+    seen = []
+    monkeypatch.setattr("untrain.models.generation._choose", lambda logits, *_: (seen.append(logits), logits.argmax(-1))[1])
+    prompts = [[3, 5, 7, 1, 2], [7], [9, 2, 4], [1] * 12]
+    said = [generate(each, prompts, task, length=8) for each in (model, Forgetful(model))]
+    assert said[0] == said[1]
+    assert len({token for row in said[0] for token in row}) > 3  # and not one token again and again
+    kept, anew = torch.stack(seen[: len(seen) // 2]), torch.stack(seen[len(seen) // 2 :])
+    # Rows whose last token has been said repeat it; what their logits are then matters to nobody.
+    going = torch.tensor([[step < len(row) for row in said[0]] for step in range(len(kept))])
+    assert torch.allclose(kept[going], anew[going], atol=1e-4)
+
+
+def test_each_token_is_read_once_by_a_model_that_keeps_what_it_read():
+    model = ut.CausalTransformer(width=8, depth=1, hidden=8).build((14, 40), 40).eval()
+    widths = []
+    model.register_forward_pre_hook(lambda _, args, named: widths.append(named["input_ids"].shape[1]), with_kwargs=True)
+    generate(model, [[3, 5, 7], [7]], CausalLM(length=14, vocabulary=40), length=5)
+    assert widths == [3, 1, 1, 1, 1]
+
+
+def test_a_window_over_the_cache_is_not_trusted():
+    model = ut.HuggingFaceLM(
+        kind="mistral", config={"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
+                                "intermediate_size": 32, "sliding_window": 4},
+    ).build((14, 40), 40)  # fmt: skip
+    assert cache_of(model) is None

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import NotFinite
-from untrain.data.examples import Batch
 from untrain.data.ragged import PAD
+from untrain.models.decoding import decoder
 from untrain.models.tasks.causallm import CausalLM
 
 
@@ -39,7 +39,7 @@ def generate(
     Raises:
         NotFinite: a logit is NaN.
 
-    Source: none; every token is computed from all before it anew, so that any model can be used.
+    Source: none; any model can be used, and one that keeps keys and values reads each token once.
     """
     said: list[list[int]] = []
     device = next(model.parameters()).device
@@ -52,12 +52,11 @@ def generate(
         for row, prompt in zip(tokens, some, strict=True):
             row[: len(prompt)] = torch.tensor(prompt, device=device)
         each, at = torch.arange(len(some), device=device), sizes.clone()
-        going = at < task.length
+        going, following = at < task.length, decoder(model, task)
         for _ in range(room):
             if not bool(going.any()):
                 break
-            shown = tokens[:, : int(at.max())]
-            logits = task.forward(model, Batch({"input_ids": shown}, each))[each, at - 1, : task.vocabulary]
+            logits = following(tokens, at)[:, : task.vocabulary]
             if bool(logits[going].isnan().any()):
                 raise NotFinite(f"{type(model).__name__} gives logits that are NaN: nothing can be said after a prompt")
             chosen = _choose(logits, temperature, draws)

@@ -131,7 +131,6 @@ def forgets(trial: Prepared, most: int | None = None) -> int:
     return count if most is None else min(count, most)
 
 
-
 def spread(count: int, most: int) -> Array:
     """At most so many rows of a set, spread evenly, ascending.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
 
+Cache = dict[str, Tensor]  # keys and values of one layer, each (b, heads, t, d), under "k" and "v"
 STD = 0.02  # of initial embeddings, as of GPT-2's
 
 
@@ -47,15 +50,21 @@ class Trunk(nn.Module):
         self.layers = nn.ModuleList(_Layer(width, heads, hidden) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """A vector per token."""
-        length = input_ids.shape[1]
-        x = self.tokens(input_ids) + self.places(torch.arange(length, device=input_ids.device))
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor | None = None, cache: Sequence[Cache] | None = None
+    ) -> Tensor:
+        """A vector per token.
+
+        With a ``cache`` keys and values are kept there, per layer; ``attention_mask`` then covers the tokens before these as well.
+        """
+        length, before = input_ids.shape[1], attention_mask.shape[1] - input_ids.shape[1]
+        at = torch.arange(length, device=input_ids.device) if position_ids is None else position_ids
+        x = self.tokens(input_ids) + self.places(at)
         sees = attention_mask[:, None, None, :]  # (b, 1, 1, t): nobody sees padding
         if self.causal:
-            sees = sees & torch.ones(length, length, dtype=torch.bool, device=x.device).tril()
-        for layer in self.layers:
-            x = layer(x, sees)
+            sees = sees & torch.ones(length, before + length, dtype=torch.bool, device=x.device).tril(before)
+        for number, layer in enumerate(self.layers):
+            x = layer(x, sees, None if cache is None else cache[number])
         out: Tensor = self.norm(x)
         return out
 
@@ -66,8 +75,11 @@ class _Attention(nn.Module):
         self.heads = heads
         self.to_qkv, self.to_out = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
-    def forward(self, x: Tensor, sees: Tensor) -> Tensor:
+    def forward(self, x: Tensor, sees: Tensor, cache: Cache | None = None) -> Tensor:
         q, k, v = self.to_qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each (b, heads, t, d)
+        if cache is not None:
+            k, v = (torch.cat((cache[name], new), 2) if name in cache else new for name, new in (("k", k), ("v", v)))
+            cache.update(k=k, v=v)
         near = q @ k.transpose(2, 3) / q.shape[-1] ** 0.5
         # Not -inf: a row of padding alone, whatever it gives, must not be NaN.
         weights = near.masked_fill(~sees, torch.finfo(near.dtype).min).softmax(3)
@@ -81,8 +93,8 @@ class _Layer(nn.Module):
         self.before, self.attention = nn.LayerNorm(width), _Attention(width, heads)
         self.feed = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
 
-    def forward(self, x: Tensor, sees: Tensor) -> Tensor:
-        x = x + self.attention(self.before(x), sees)
+    def forward(self, x: Tensor, sees: Tensor, cache: Cache | None = None) -> Tensor:
+        x = x + self.attention(self.before(x), sees, cache)
         out: Tensor = x + self.feed(x)
         return out
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from torch import Tensor, nn
 
 from untrain.core.fields import Count
-from untrain.models.architectures._transformer import Trunk, token_shape
+from untrain.models.architectures._transformer import Cache, Trunk, token_shape
 from untrain.models.architectures.base import Architecture
 
 
@@ -37,11 +39,24 @@ class CausalTransformer(Architecture):
         return net
 
 
+class Decoded(NamedTuple):
+    """Logits of some tokens, and keys and values of these and of all before them."""
+
+    logits: Tensor
+    cache: list[Cache]
+
+
 class _Net(nn.Module):
     def __init__(self, trunk: Trunk, width: int, outputs: int):
         super().__init__()
         self.trunk, self.head = trunk, nn.Linear(width, outputs, bias=False)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.trunk(input_ids, attention_mask))
-        return logits
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor | None = None,
+        cache: list[Cache] | None = None, use_cache: bool = False,
+    ) -> Tensor | Decoded:  # fmt: skip
+        """Logits; with ``use_cache`` also the cache that the next call, on the next tokens alone, gets back."""
+        if use_cache and cache is None:
+            cache = [{} for _ in self.trunk.layers]
+        logits: Tensor = self.head(self.trunk(input_ids, attention_mask, position_ids, cache))
+        return logits if cache is None else Decoded(logits, cache)

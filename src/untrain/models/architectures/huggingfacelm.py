@@ -36,7 +36,7 @@ class HuggingFaceLM(Architecture):
             time.
 
     Source: Wolf et al. 2020, arXiv 1910.03771, and the papers of the models.
-    Departs: attention is computed as written ('eager') and not by fused kernels, and nothing is kept from token to token.
+    Departs: attention is computed as written ('eager') and not by fused kernels, and a cache is kept in generation alone.
     """
 
     checkpoint: str = ""
@@ -79,7 +79,7 @@ class HuggingFaceLM(Architecture):
         net.described = Described(
             f"transformers {common.VERSION}, config {digest_of(net.config)}{', bfloat16' if self.dtype == 'bfloat16' else ''}"
         )
-        net.register_forward_pre_hook(_without_memory, with_kwargs=True)
+        net.register_forward_pre_hook(_plain_inputs, with_kwargs=True)
         network: nn.Module = net.eval()
         return network
 
@@ -100,6 +100,6 @@ class Described(nn.Module):
         return self.text
 
 
-def _without_memory(net: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _plain_inputs(net: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     mask = named.get("attention_mask")
-    return inputs, named | {"use_cache": False} | ({} if mask is None else {"attention_mask": mask.long()})
+    return inputs, {"use_cache": False} | named | ({} if mask is None else {"attention_mask": mask.long()})
