@@ -1,5 +1,7 @@
 """Rows in batches."""
 
+from itertools import chain, pairwise
+
 import numpy as np
 
 from untrain.data.batching import by_length, shuffled
@@ -18,9 +20,10 @@ def test_rows_of_alike_length_meet_within_a_window_and_each_row_is_seen_once():
     drawn, put = order_of(1), order_of(4)
     assert [len(rows) for rows in put] == [len(rows) for rows in drawn]
     for start in range(0, len(drawn), 4):
-        assert sorted(sum(put[start : start + 4], [])) == sorted(sum(drawn[start : start + 4], []))
+        window = slice(start, start + 4)
+        assert sorted(chain(*put[window])) == sorted(chain(*drawn[window]))
         spans = sorted((LENGTHS[rows].min(), LENGTHS[rows].max()) for rows in put[start : start + 4])
-        assert all(one[1] <= other[0] for one, other in zip(spans, spans[1:], strict=False))
+        assert all(one[1] <= other[0] for one, other in pairwise(spans))
     padded = [sum(len(rows) * LENGTHS[rows].max() for rows in order) for order in (drawn, put)]
     assert padded[1] < 0.8 * padded[0]
 
