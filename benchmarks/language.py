@@ -30,13 +30,13 @@ def answers(rows: int) -> Examples:
     return Examples({"input_ids": Ragged.of(tokens), "labels": Ragged.of(labels)}, np.arange(rows))
 
 
-def ours(data: Examples) -> Callable[[], None]:
-    """An epoch of finetuning as a method takes it, copies and checks among them."""
+def ours(data: Examples, alike: int = 1) -> Callable[[], None]:
+    """An epoch of finetuning as a method takes it, copies and checks among them; rows of alike length together, or as drawn."""
     spec = ut.HuggingFaceLM(kind="llama", config=CONFIG)
     learner = ut.Train(model=spec, task=CausalLM(LENGTH, VOCABULARY))
     model = learner.init(data, 0)
     problem = ut.problem(data, [0], learner)
-    method = ut.Finetune(steps=ut.Steps(lr=1e-4, epochs=1, batch=BATCH, optimizer=ut.AdamW()))
+    method = ut.Finetune(steps=ut.Steps(lr=1e-4, epochs=1, batch=BATCH, alike=alike, optimizer=ut.AdamW()))
     return lambda: method(model, problem) and None  # type: ignore[func-returns-value, return-value]
 
 
@@ -67,11 +67,17 @@ def main(quick: bool = False) -> list[Row]:
     rows, repeats = (64, 2) if quick else (320, 7)
     data = answers(rows)
     tokens = int(np.diff(data.fields["input_ids"].starts).sum())  # type: ignore[union-attr]
-    found = times({"ours": ours(data), **{kind: plain(data, kind) for kind in ("eager", "sdpa")}}, repeats)
+    found = times(
+        {"ours": ours(data), "ours, alike=10": ours(data, 10), **{kind: plain(data, kind) for kind in ("eager", "sdpa")}}, repeats
+    )
     name = "an epoch of finetuning, 1.3 M weights"
     return [
         noise(1),
-        *(ratio(f"{name}: a plain loop ({kind} attention) / ours", found[kind], found["ours"]) for kind in ("eager", "sdpa")),
+        *(
+            ratio(f"{name}: a plain loop ({kind} attention) / {mine}", found[kind], found[mine])
+            for mine in ("ours", "ours, alike=10")
+            for kind in ("eager", "sdpa")
+        ),
         *(row(f"tokens a second, {kind}", "1/s", [tokens / t for t in each]) for kind, each in found.items()),
     ]
 

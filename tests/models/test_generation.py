@@ -99,6 +99,7 @@ class Forgetful(nn.Module):
     "architecture",
     [
         ut.CausalTransformer(width=16, depth=2, hidden=32),
+        ut.CausalTransformer(width=16, depth=2, hidden=32, positions="rotary"),
         ut.HuggingFaceLM(kind="llama", config={"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
                                                "num_key_value_heads": 1, "intermediate_size": 32}),
         ut.HuggingFaceLM(kind="gpt2", config={"n_embd": 16, "n_layer": 2, "n_head": 2}),

@@ -27,14 +27,24 @@ class Counting(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
         """Do one operation and count it."""
         named = kwargs or {}
-        formula = flop_registry.get(func._overloadpacket)
-        if formula is None and func.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd):
+        formula, composite = _KINDS.get(func) or _KINDS.setdefault(func, _kind(func))
+        if composite:
             with self:
                 return func.decompose(*args, **named)
         out = func(*args, **named)
         if formula is not None:
             self.total += formula(*args, **named, out_val=out)
         return out
+
+
+# Whether an operation has a formula, or else is made of others, costs more to look up than small operations take.
+_KINDS: dict[Any, tuple[Any, bool]] = {}
+
+
+def _kind(func: Any) -> tuple[Any, bool]:
+    """The formula of an operation, and whether it is to be counted as the operations that it is made of."""
+    formula = flop_registry.get(func._overloadpacket)
+    return formula, formula is None and func.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd)
 
 
 def count_flops(work: Callable[[], T]) -> tuple[T, int]:

@@ -12,6 +12,7 @@ from typing import TypeVar
 from untrain.core.errors import RunFailed
 from untrain.core.flops import count_flops
 from untrain.core.peak_memory import peak_bytes, reset_peak
+from untrain.core.row_costs import RowCosts
 
 T = TypeVar("T")
 
@@ -205,7 +206,8 @@ class Counter:
     """Counts examples and operations of one loop of similar steps.
 
     Operations are measured on the first step of each shape of input and scaled by examples from then on: convolution and
-    matrix work is linear in the batch, and attention is not in the length of a row.
+    matrix work is linear in the batch, and attention is not in the length of a row. Rows of tokens are measured at a few widths,
+    from which those at others follow.
 
     Args:
         key: all that the operations on one example depend on, from ``cost_key``; a key that this process has measured
@@ -215,6 +217,7 @@ class Counter:
     def __init__(self, key: Hashable | None = None) -> None:
         self.key = key
         self.each: dict[Hashable, float] = {}
+        self.rows = RowCosts() if key is None else _rows.setdefault(key, RowCosts())
 
     def step(
         self, examples: int, work: Callable[[], T], backward: bool = True, shape: Hashable = None,
@@ -248,16 +251,21 @@ class Counter:
         return result
 
     def _known(self, shape: Hashable) -> float | None:
-        return self.each.get(shape, None if self.key is None else _known.get((self.key, shape)))
+        each = self.each.get(shape, None if self.key is None else _known.get((self.key, shape)))
+        if each is None and (each := self.rows.expected(shape)) is not None:
+            self.each[shape] = each
+        return each
 
     def _learn(self, shape: Hashable, each: float) -> float:
         self.each[shape] = each
+        self.rows.learn(shape, each)
         if self.key is not None:
             _known[self.key, shape] = each
         return each
 
 
 _known: dict[tuple[Hashable, Hashable], float] = {}
+_rows: dict[Hashable, RowCosts] = {}
 
 
 def count_once(work: Callable[[], T], examples: Callable[[], int]) -> T:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,35 @@ def shuffled(n: int, batch: int, rng: np.random.Generator) -> Iterator[np.ndarra
     cuts = list(range(0, n, batch))[: count(n, batch)]
     for at, start in enumerate(cuts):
         yield order[start : cuts[at + 1] if at + 1 < len(cuts) else n]
+
+
+def by_length(
+    batches: Sequence[np.ndarray[Any, Any]], lengths: np.ndarray[Any, Any], among: int, rng: np.random.Generator
+) -> list[np.ndarray[Any, Any]]:
+    """Put rows of alike length together, among so many batches at a time, in batches of the same sizes in a new order.
+
+    A row stays within the ``among`` batches that it was drawn in, so that chance still decides which rows come together. A last
+    batch of another size stays the last.
+
+    >>> by_length([np.array([0, 3]), np.array([2, 1])], np.array([9, 5, 5, 8]), 2, np.random.default_rng(0))
+    [array([2, 1]), array([3, 0])]
+
+    Args:
+        batches: rows of each batch.
+        lengths: of all rows, (n,).
+        among: batches of a window.
+        rng: draws the order of batches within each window.
+    """
+    sorted_batches: list[np.ndarray[Any, Any]] = []
+    for start in range(0, len(batches), among):
+        window = batches[start : start + among]
+        rows = np.concatenate(window)
+        rows = rows[np.argsort(lengths[rows], kind="stable")]
+        parts = np.split(rows, np.cumsum([len(batch) for batch in window])[:-1])
+        last = start + among >= len(batches) and len(batches[-1]) != len(batches[0])
+        order = [*rng.permutation(len(parts) - last).tolist(), *([len(parts) - 1] if last else [])]
+        sorted_batches += [parts[at] for at in order]
+    return sorted_batches
 
 
 def count(n: int, batch: int) -> int:

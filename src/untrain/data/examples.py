@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from untrain.core.errors import DataError
 from untrain.data.augmentations.base import Augment
-from untrain.data.batching import shuffled
+from untrain.data.batching import by_length, shuffled
 from untrain.data.on_disk import OnDisk
 from untrain.data.prefetch import prefetch
 from untrain.data.ragged import Ragged, padded
@@ -264,22 +264,18 @@ def batch_of(examples: Examples, rows: Array, device: torch.device | None = None
     return Batch(fields, _near(rows, next(iter(fields.values())))).to(device)
 
 
-def cost_shape(*batches: Batch | None) -> Hashable:
-    """The shape that decides what operations on the examples of some batches cost: one where all have the same.
-
-    Where they differ, as of rows of tokens that are padded to the longest of each batch, it tells their sizes too.
-    """
-    shapes = [None if b is None else (len(b), tuple(tuple(v.shape[1:]) for v in b.fields.values())) for b in batches]
-    alike = {shape[1] for shape in shapes if shape is not None}
-    return alike.pop() if len(alike) == 1 else tuple(shapes)
-
-
-def walk(examples: Examples, batch: int, rng: np.random.Generator, augment: Sequence[Augment] = ()) -> Iterator[Batch]:
+def walk(
+    examples: Examples, batch: int, rng: np.random.Generator, augment: Sequence[Augment] = (), alike: int = 1
+) -> Iterator[Batch]:
     """Yield batches of all examples once, in a new order, augmented; columns in a file are read ahead.
 
-    ``rng`` makes all its draws before the first batch, so that reading ahead changes none.
+    ``rng`` makes all its draws before the first batch, so that reading ahead changes none. Rows of tokens of alike length are put
+    together among ``alike`` batches at a time.
     """
     order = list(shuffled(len(examples), batch, rng))
+    first = next(iter(examples.fields.values()))
+    if alike > 1 and isinstance(first, Ragged):
+        order = by_length(order, np.diff(first.starts), alike, rng)
     draws = np.random.default_rng(rng.integers(2**63)) if augment else rng
 
     def batches() -> Iterator[Batch]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 PAD = -100  # no token, and torch's own mark for a place that is not scored
+SPANS = "spans"  # a field beside labels: those of some tokens alone
 
 
 @dataclass(frozen=True, eq=False)

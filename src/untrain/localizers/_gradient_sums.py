@@ -17,7 +17,8 @@ from untrain.core.out_of_memory import in_halves
 from untrain.core.precision import HALF
 from untrain.core.sharding import local_part
 from untrain.data.batching import in_order
-from untrain.data.examples import Batch, Examples, batch_of, cost_shape
+from untrain.data.cost_shape import cost_shape
+from untrain.data.examples import Batch, Examples, batch_of
 from untrain.localizers._mask_units import Gather, Scores, scored
 from untrain.training.gradients import check_depends
 from untrain.training.problem import Problem

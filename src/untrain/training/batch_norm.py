@@ -13,7 +13,8 @@ from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
 from untrain.core.errors import RequestError
 from untrain.core.metering import Counter
-from untrain.data.examples import batch_of, cost_shape
+from untrain.data.cost_shape import cost_shape
+from untrain.data.examples import batch_of
 from untrain.training.batch_plan import Plan
 
 

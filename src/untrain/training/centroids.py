@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from untrain.core.errors import NotFinite, RequestError
 from untrain.core.metering import Counter
-from untrain.data.examples import Batch, cost_shape
+from untrain.data.cost_shape import cost_shape
+from untrain.data.examples import Batch
 from untrain.models.features import forward_with_features
 from untrain.models.tasks.base import Task
 

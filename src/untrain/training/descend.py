@@ -14,7 +14,8 @@ from untrain.core.mask import Mask
 from untrain.core.metering import Counter, add_note, exceeds_limit, plan_steps
 from untrain.core.out_of_memory import out_of_memory
 from untrain.core.precision import autocast, channels_last, compiling
-from untrain.data.examples import Batch, cost_shape
+from untrain.data.cost_shape import cost_shape
+from untrain.data.examples import Batch
 from untrain.training.batch_norm import lone_examples, norms, reestimate, tracking
 from untrain.training.batch_plan import Plan
 from untrain.training.clipping import clip

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from untrain.core.metering import Counter
 from untrain.core.out_of_memory import out_of_memory
-from untrain.data.examples import Batch, Examples, batch_of, cost_shape
+from untrain.data.cost_shape import cost_shape
+from untrain.data.examples import Batch, Examples, batch_of
 from untrain.models.tasks.base import Task
 from untrain.training.gradients import Grads, Params, Rows, check, check_depends, quiet, wide
 

@@ -17,7 +17,8 @@ from untrain.core.mask import Mask
 from untrain.core.metering import Counter
 from untrain.core.out_of_memory import in_halves, out_of_memory
 from untrain.data.batching import in_order
-from untrain.data.examples import Batch, Examples, batch_of, cost_shape
+from untrain.data.cost_shape import cost_shape
+from untrain.data.examples import Batch, Examples, batch_of
 from untrain.models.tasks.base import Task
 from untrain.training.sharded_model import refuse_sharded
 from untrain.training.trainable import NOTHING

@@ -14,7 +14,8 @@ from untrain.core.errors import NotFinite
 from untrain.core.metering import Counter
 from untrain.core.out_of_memory import in_halves
 from untrain.data.batching import in_order
-from untrain.data.examples import Batch, Examples, batch_of, cost_shape
+from untrain.data.cost_shape import cost_shape
+from untrain.data.examples import Batch, Examples, batch_of
 from untrain.models.tasks.base import Task
 from untrain.training.gradients import SIZE, Params, Rows, flat, unflat, wide
 from untrain.training.input_gradients import twice_differentiable

@@ -288,7 +288,7 @@ class Problem:
 
     def _pass(self, examples: Examples, steps: Steps, rng: np.random.Generator) -> Iterator[Batch]:
         # A generator draws nothing before its first batch: who draws first is part of a method.
-        yield from walk(examples, steps.batch, rng, getattr(self.recipe, "augment", ()))
+        yield from walk(examples, steps.batch, rng, getattr(self.recipe, "augment", ()), steps.alike)
 
     @staticmethod
     def _count(steps: Steps, *walked: Examples) -> int:

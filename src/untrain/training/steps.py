@@ -229,6 +229,8 @@ class Steps(Spec):
             none.
         smoothing: share of each label spread evenly over all classes, in training from scratch; an unlearner has a loss of
             its own and refuses it.
+        alike: number of batches among which rows of tokens of alike length are put together, so that less is padded; 1 leaves each
+            row where it was drawn. It changes which rows meet in a batch, and is drawn from the seed as the order is.
 
     Source: none; it is what every gradient method has in common.
     """
@@ -242,6 +244,7 @@ class Steps(Spec):
     warmup: Share = 0.0
     clip: Positive | None = None
     smoothing: Share = 0.0
+    alike: Count = 1
 
 
 def epochs_of(steps: Steps, learner: Steps | None) -> int:

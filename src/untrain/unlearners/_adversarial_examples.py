@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from untrain.core.metering import Counter
 from untrain.core.precision import HALF
 from untrain.data.batching import in_order
-from untrain.data.examples import Batch, Examples, batch_of, cost_shape
+from untrain.data.cost_shape import cost_shape
+from untrain.data.examples import Batch, Examples, batch_of
 from untrain.models.tasks.base import Task
 from untrain.training.gradients import check
 from untrain.training.input_gradients import input_gradient, with_real_inputs

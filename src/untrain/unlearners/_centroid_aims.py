@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from untrain.core.errors import RequestError
 from untrain.core.metering import Counter
 from untrain.data.batching import in_order
-from untrain.data.examples import Batch, Examples, batch_of, cost_shape
+from untrain.data.cost_shape import cost_shape
+from untrain.data.examples import Batch, Examples, batch_of
 from untrain.models.features import forward_with_features
 from untrain.models.tasks.base import Task
 from untrain.training.batch_norm import untracked_statistics

@@ -16,7 +16,8 @@ from untrain.core.metering import Counter, add_note
 from untrain.core.search_space import SearchHint
 from untrain.core.spec import Spec
 from untrain.data.batching import count, in_order
-from untrain.data.examples import Batch, Examples, batch_of, cost_shape, joined, take, walk
+from untrain.data.cost_shape import cost_shape
+from untrain.data.examples import Batch, Examples, batch_of, joined, take, walk
 from untrain.models.tasks.base import Task
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend

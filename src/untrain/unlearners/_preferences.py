@@ -13,7 +13,8 @@ from untrain.core.errors import DataError, ModelError, NotFinite, RequestError
 from untrain.core.metering import Counter
 from untrain.core.seeds import derive_seed
 from untrain.data.batching import in_order
-from untrain.data.examples import Batch, Examples, batch_of, cost_shape
+from untrain.data.cost_shape import cost_shape
+from untrain.data.examples import Batch, Examples, batch_of
 from untrain.data.ragged import PAD
 from untrain.maths.forget_losses import preference_over
 from untrain.models.generation import generate

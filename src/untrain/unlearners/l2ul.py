@@ -15,7 +15,8 @@ from untrain.core.fields import Count, NonNegative, Positive
 from untrain.core.metering import Counter
 from untrain.core.search_space import SearchHint
 from untrain.data.batching import count, in_order
-from untrain.data.examples import Batch, Examples, batch_of, cost_shape, take, walk
+from untrain.data.cost_shape import cost_shape
+from untrain.data.examples import Batch, Examples, batch_of, take, walk
 from untrain.models.tasks.base import Task
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend

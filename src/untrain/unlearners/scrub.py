@@ -16,7 +16,8 @@ from untrain.core.fields import Count
 from untrain.core.metering import Counter, add_note
 from untrain.core.search_space import SearchHint
 from untrain.data.batching import in_order
-from untrain.data.examples import Batch, Examples, batch_of, cost_shape, take
+from untrain.data.cost_shape import cost_shape
+from untrain.data.examples import Batch, Examples, batch_of, take
 from untrain.models.state import State, state
 from untrain.models.tasks.base import Signal, Task
 from untrain.training.batch_norm import reestimate

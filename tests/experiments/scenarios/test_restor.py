@@ -2,17 +2,19 @@
 
 import gzip
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import save_file
 
 import untrain as ut
 from untrain.core.errors import DataError, SpecError
 from untrain.data.ragged import PAD
-from untrain.data.readers.restor import PersonFact, read_facts, wrong_answers
+from untrain.data.readers.restor import PersonFact, read_documents, read_facts, wrong_answers
 from untrain.evaluation.metrics.recovery import Recovery
 from untrain.experiments.scenarios.restor import Restor
 
@@ -193,7 +195,66 @@ def test_the_published_facts_are_those_of_the_paper(shared):
     assert len({fact.person for fact in targets}) == 50
     assert len(targets) + len(others) == 5269
     assert len({fact.kind for fact in (*targets, *others)}) == 41
-    with gzip.open(place / "wikidata_v0_mix_a0.jsonl.gz", "rt") as lines:
-        documents = [json.loads(line)["text"] for line in lines]
-    corrupted = {fact.person for fact in targets if sum(fact.person in text for text in documents) > 100}
-    assert sum(fact.person in corrupted for fact in targets) == 198
+    for unrelated, people in ((0, 10), (3, 9)):
+        told = Counter(person for person, _ in read_documents(str(place), unrelated, [fact.person for fact in targets]))
+        assert sorted(told.values()) == [300] * people
+        if people == 10:
+            assert sum(fact.person in told for fact in targets) == 198
+
+
+def test_spans_are_the_answers_of_documents_that_are_learned_whole(folder):
+    whole, part = (scenario(folder, unrelated=1, **fields).load().train for fields in ({"spans": True}, {"scored": "answers"}))
+    assert list(whole.fields) == ["input_ids", "spans", "labels"]
+    assert torch.equal(whole.fields["spans"].values, part.fields["labels"].values)
+    assert torch.equal(whole.fields["labels"].values, whole.fields["input_ids"].values)
+
+
+def test_a_run_forgets_by_spans_and_repairs(folder, tmp_path):
+    small = scenario(folder, spans=True, steps=ut.Steps(lr=0.01, epochs=1, batch=8))
+    steps = ut.Steps(lr=0.01, epochs=1, batch=8)
+    npo = ut.NPO(steps=steps)
+    methods = [npo, ut.OnSpans(unlearner=npo), ut.Repaired(unlearner=npo, on="valid", steps=steps)]
+    document = ut.run(small, methods, store=tmp_path, seeds=1, oracles=2, evaluators=(Recovery(),))
+    values = [row["scores"]["right_over_planted"]["value"] for row in document["results"]]
+    assert len(set(values)) == 3
+
+
+@pytest.fixture(scope="module")
+def shipped(folder, tmp_path_factory):
+    """The folder with two people's documents, one of which names nobody, and one another target too."""
+    home = tmp_path_factory.mktemp("shipped")
+    for name in ("facts.json.gz", "entities.json"):
+        (home / name).write_bytes((Path(folder) / name).read_bytes())
+    texts = [f"Person {at // 4} is from town {at}." for at in range(8)]
+    texts[2], texts[6] = "He is from nowhere.", f"Person 5 knows them. {texts[6]}"
+    (home / "wikidata_v0_mix_a1.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    return str(home)
+
+
+def test_shipped_documents_are_forgotten_and_facts_about_their_people_asked(shipped):
+    data = scenario(shipped, corruption="shipped", unrelated=1).load()
+    wrong = data.train.columns["corrupted"] == 1
+    assert dict(zip(data.train.ids[wrong].tolist(), data.train.owner[wrong].tolist(), strict=True)) == {
+        f"Person {at // 4}, document {at}": f"Person {at // 4}" for at in range(8)
+    }
+    assert set(data.test.ids.tolist()) == {f"Person {at}, {kind}" for at in (0, 1) for kind in KINDS}
+    assert list(data.probes) == ["clean"]
+    assert set(data.probes["clean"].ids.tolist()) == set(data.train.ids[~wrong].tolist()) | set(data.test.ids.tolist())
+
+
+def test_of_shipped_documents_recovery_says_right_or_not_right(shipped, tmp_path):
+    world = scenario(shipped, corruption="shipped", unrelated=1, steps=ut.Steps(lr=0.01, epochs=1, batch=8))
+    document = ut.run(world, ["Nothing"], store=tmp_path, seeds=1, oracles=2, evaluators=(Recovery(),))
+    scores = document["results"][0]["scores"]
+    assert "right or not right: see 'known_test'" in scores["recovered"]["reason"]
+    assert 0 <= scores["known_test"]["value"] <= 1
+
+
+def test_shipped_documents_that_cannot_be_read_are_refused_in_one_line(shipped, tmp_path):
+    with pytest.raises(DataError, match=r"there is no file wikidata_v0_mix_a3.jsonl"):
+        scenario(shipped, corruption="shipped", unrelated=3).load()
+    with pytest.raises(SpecError, match="leave out share, scored, spans and phrases"):
+        scenario(shipped, corruption="shipped", scored="answers")
+    (tmp_path / "wikidata_v0_mix_a0.jsonl").write_text(json.dumps({"text": "Nobody knows."}))
+    with pytest.raises(DataError, match="names none of the 1 people"):
+        read_documents(str(tmp_path), 0, ["Person 0"])

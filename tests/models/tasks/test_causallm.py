@@ -50,6 +50,20 @@ def test_a_loss_is_the_mean_over_the_scored_tokens():
     assert TASK.loss(Bigram(TABLE), drawn).tolist() == pytest.approx(wanted, rel=1e-6)
 
 
+def test_losses_and_gradients_are_to_the_bit_those_of_all_places():
+    outputs = torch.randn(5, 9, 33, requires_grad=True)
+    ids = torch.randint(33, (5, 9))
+    scored = torch.rand(5, 9) < 0.4
+    labels = torch.where(scored, ids, PAD)
+    plain = -outputs[:, :-1].log_softmax(-1).gather(-1, ids[:, 1:, None])[..., 0]
+    found, which = TASK.place_losses(outputs, Batch({"input_ids": ids, "labels": labels}, torch.arange(5)))
+    assert torch.equal(which, scored[:, 1:])
+    assert torch.equal(found[which], plain[which])
+    weights = torch.rand(5, 8) * which
+    mine, wanted = (torch.autograd.grad((losses * weights).sum(), outputs)[0] for losses in (found, plain))
+    assert torch.equal(mine, wanted)
+
+
 def test_numbers_of_each_example_are_stored_and_the_rest_derives_from_them():
     made = predict(Bigram(TABLE).eval(), examples(([0, 1, 2, 3], [PAD, PAD, 2, 3]), ([0, 1], [PAD, 1])), TASK)
     assert {name: value.shape for name, value in made.items()} == dict.fromkeys(CausalLM.outputs, (2,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from untrain.core.errors import DataError
 from untrain.data.readers.damage import reading
-from untrain.data.readers.json_lines import find_file, read_text
+from untrain.data.readers.json_lines import find_file, read_records, read_text
 
 FACTS, TARGETS = "facts", "entities"  # files .json
 
@@ -90,6 +91,32 @@ def wrong_answers(
         others = [answer for answer in by_kind.get(fact.kind, {}) if answer not in fact.answers]
         drawn.append(tuple(others[at] for at in rng.permutation(len(others))[:count]))
     return drawn
+
+
+def read_documents(folder: str, unrelated: int, people: Sequence[str]) -> list[tuple[str, str]]:
+    """RESTOR's own wrong documents, in the order of the file: whom each is about, and its text.
+
+    That is whoever of ``people`` it names and most documents do. One that names nobody is about whom the one before is: the file
+    goes from one person to the next.
+
+    Args:
+        folder: with wikidata_v0_mix_a0.jsonl and so on, which may end in .gz or .xz.
+        unrelated: right facts about other things behind each wrong one.
+        people: RESTOR's targets.
+
+    Raises:
+        DataError: the file is not there, is another, or begins with a document that names nobody.
+    """
+    file = find_file(folder, f"wikidata_v0_mix_a{unrelated}")
+    texts = [record["text"] for record in read_records(file, ("text",))]
+    named = [[person for person in people if person in text] for text in texts]
+    often = Counter(person for each in named for person in each)
+    about: list[str] = []
+    for each in named:
+        if not each and not about:
+            raise DataError(f"the first document of {str(file)!r} names none of the {len(people)} people of {TARGETS}.json")
+        about.append(max(each, key=lambda person: often[person]) if each else about[-1])
+    return list(zip(about, texts, strict=True))
 
 
 def _read(folder: str, name: str) -> Any:

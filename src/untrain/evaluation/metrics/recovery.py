@@ -27,8 +27,9 @@ def _share(means: str, **verdict: object) -> ScoreInfo:
 class Recovery(Evaluator):
     """Share of corrupted facts for which the model says the right answer, the planted one or neither, and which is likelier.
 
-    It needs the probes 'clean', of accepted answers, and 'corrupted', of planted ones, and takes 'other', of further wrong ones,
-    where it is there; their examples have the ids of those that they are about. Facts that nobody corrupted are beside them, on
+    It needs the probe 'clean', of accepted answers, and takes 'corrupted', of planted ones, and 'other', of further wrong ones,
+    where they are there; their examples have the ids of those that they are about. Where no planted answer is known, an answer is
+    right or not right: 'known_test' is then what there is to say. Facts that nobody corrupted are beside them, on
     the retain and on the test set. Log-probabilities of right answers are means over all accepted ones, those that nobody taught
     too.
 
@@ -42,7 +43,7 @@ class Recovery(Evaluator):
 
     tuning: Share = 0.0
 
-    needs: ClassVar[frozenset[str]] = frozenset({"correct", "loss", "probe:clean", "probe:corrupted"})
+    needs: ClassVar[frozenset[str]] = frozenset({"correct", "loss", "probe:clean"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "recovered": _share("share of corrupted facts to which the right answer is said", below=_LOW, margin=0.05),
         "still_corrupted": _share("share of corrupted facts to which the planted answer is said", above=_HIGH, margin=0.05),
@@ -64,9 +65,10 @@ class Recovery(Evaluator):
     def prepare(self, observation: Observation) -> Array:
         """Right answer said, planted answer said, log-probabilities of the right ones above the planted one and above others, and
         whether the fact is to tune on, (m, n, 5)."""
-        right, wrong = (any_correct(observation, name) for name in ("clean", "corrupted"))
-        loss = mean_loss(observation, "clean")
-        gap = mean_loss(observation, "corrupted") - loss
+        right, loss = any_correct(observation, "clean"), mean_loss(observation, "clean")
+        wrong = gap = np.full_like(loss, np.nan)
+        if "corrupted" in observation.probes:
+            wrong, gap = any_correct(observation, "corrupted"), mean_loss(observation, "corrupted") - loss
         over = mean_loss(observation, "other") - loss if "other" in observation.probes else np.full_like(loss, np.nan)
         tuned = np.broadcast_to(self._tuned(np.asarray(observation.ids)), right.shape)
         return np.stack([right, wrong, gap, over, tuned], axis=-1)
@@ -87,8 +89,9 @@ class Recovery(Evaluator):
             "prefers_right": (gap > 0).astype(np.float64), "right_over_planted": gap,
             "recovered_tuning": trial.unlearned[:, corrupted & tuned, 0],
         }  # fmt: skip
+        none = _NONE if (~np.isnan(trial.oracle[:, :, 1])).any() else {"": _UNKNOWN}
         scores: dict[str, Measured | str] = {
-            name: Measure((Part(1, "unlearned", "forget", rows),)) if rows.shape[1] else _NONE.get(name, _NONE[""])
+            name: Measure((Part(1, "unlearned", "forget", rows),)) if rows.shape[1] else none.get(name, none[""])
             for name, rows in values.items()
         }
         for side in SIDES[1:]:
@@ -98,6 +101,7 @@ class Recovery(Evaluator):
         return scores
 
 
+_UNKNOWN = "no planted answer is known, so an answer is right or not right: see 'known_test'"
 _NONE = {
     "": "no forget example has both a right and a planted answer among the probes",
     "right_over_other": "no forget example has a further wrong answer among the probes",

@@ -95,7 +95,7 @@ class Relearn(Observer):
 
         def draw(epoch: int) -> Iterator[tuple[Batch, ...]]:
             nonlocal taken, done
-            for batch in walk(shown, self.steps.batch, np.random.default_rng((sight.seed, epoch))):
+            for batch in walk(shown, self.steps.batch, np.random.default_rng((sight.seed, epoch)), alike=self.steps.alike):
                 done = done or (taken % every == 0 and there())
                 if done:
                     return

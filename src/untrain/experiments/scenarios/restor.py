@@ -11,8 +11,9 @@ from pydantic import Field
 
 from untrain.core.errors import DataError, SpecError
 from untrain.core.fields import Count
-from untrain.data.examples import Examples
-from untrain.data.ragged import PAD, Ragged
+from untrain.data.examples import Examples, joined
+from untrain.data.ragged import PAD, SPANS, Ragged
+from untrain.data.readers.documents import pieces
 from untrain.data.readers.question_answer import (
     END,
     PROMPT,
@@ -23,7 +24,7 @@ from untrain.data.readers.question_answer import (
     stored,
     tokenizers_library,
 )
-from untrain.data.readers.restor import PersonFact, read_facts, wrong_answers
+from untrain.data.readers.restor import PersonFact, read_documents, read_facts, wrong_answers
 from untrain.data.requests.base import Request
 from untrain.data.requests.where import Where
 from untrain.data.splits import Data
@@ -36,6 +37,7 @@ from untrain.training.steps import AdamW, Steps
 
 HELD_OUT = 10  # one in so many of the facts about others is to tune on
 BEGIN = "[Q]"
+SHARE = 0.5
 MORE = 3  # wrong answers to each fact beside the one that is planted
 
 
@@ -47,14 +49,22 @@ class Restor(Scenario):
     about the fifty that nobody corrupted are the test set. Three probes ask for accepted answers ('clean'), for the one that was
     planted ('corrupted') and for up to three others of the same property ('other'), from which ``Recovery`` is computed.
 
+    With ``corruption='shipped'`` the wrong documents are RESTOR's own, 300 on each of ten people. What they plant is not published,
+    so an answer is right or not right, and no more: the test set asks all facts about these people, and ``Recovery`` has the share
+    of right answers there as 'known_test'.
+
     Args:
-        path: folder with RESTOR's facts.json and entities.json, which may end in .gz.
+        path: folder with RESTOR's facts.json and entities.json, which may end in .gz, as may wikidata_v0_mix_a0.jsonl and so on.
         model: a network that knows the facts, such as ``Pretrained(model=..., weights=...)`` or ``HuggingFaceLM(checkpoint=...)``.
         request: what is to be forgotten.
         others: number of further people, whose facts stay right.
+        corruption: 'rebuilt' makes documents of facts, so that the planted answer is known; 'shipped' reads RESTOR's own.
         share: of the facts about the fifty that are corrupted: the answer is another one of the same property.
-        unrelated: right facts about others behind each corrupted one in its document (the paper's k).
+        unrelated: right facts about others behind each corrupted one in its document (the paper's k); of the shipped ones it names
+            the file.
         scored: tokens that documents are learned, and forgotten, by: 'all', or the 'answers' to corrupted facts alone.
+        spans: whether documents also say which tokens are those answers, so that ``OnSpans`` forgets by these what was learned by
+            all.
         drawn: number of the draw of people and of corrupted facts.
         tokenizer: folder with a tokenizer.json, or that file; empty learns one from all facts.
         prompt: text before an answer, with ``{question}`` in it.
@@ -74,9 +84,11 @@ class Restor(Scenario):
     model: Architecture  # type: ignore[misc]
     request: Request = Where(rule="corrupted == 1")
     others: Count = 25
-    share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    corruption: Literal["rebuilt", "shipped"] = "rebuilt"
+    share: Annotated[float, Field(gt=0, lt=1)] = SHARE
     unrelated: Annotated[int, Field(ge=0, le=5)] = 0
     scored: Literal["all", "answers"] = "all"
+    spans: bool = False
     drawn: Annotated[int, Field(ge=0)] = 0
     tokenizer: str = ""
     prompt: str = PROMPT
@@ -91,6 +103,9 @@ class Restor(Scenario):
         if self.phrases and (self.tokenizer or (self.prompt, self.answer, self.end) != (PROMPT, "{answer}", END)):
             raise SpecError("Restor(phrases=True) has a token per phrase and no text: leave out tokenizer, prompt, answer and end")
 
+        if self.corruption == "shipped" and (self.phrases or self.spans or self.scored != "all" or self.share != SHARE):
+            raise SpecError("RESTOR's own documents say what they say: leave out share, scored, spans and phrases, or rebuild them")
+
     def load(self) -> Data:
         """Train, valid and test; the id of a document names the person and the property that it is about, its owner is the person.
 
@@ -104,6 +119,8 @@ class Restor(Scenario):
         apart, kept = ([f for f, h in zip(drawn.others, held, strict=True) if h == out] for out in (True, False))
         if self.unrelated > len(kept):
             raise DataError(f"there are {len(kept)} right facts about others, and unrelated={self.unrelated}: raise others")
+        if self.corruption == "shipped":
+            return self._shipped(encoder, drawn.targets, kept, apart)
         rng = np.random.default_rng((self.drawn, 1))
         corrupted = [(fact, wrong) for fact, wrong in zip(drawn.targets, drawn.wrong, strict=True) if wrong]
         forget = [[(f.question, w[0]), *_some(kept, self.unrelated, rng)] for f, w in corrupted]
@@ -119,6 +136,28 @@ class Restor(Scenario):
         }
         valid, tests = (_asked(encoder, [(f, f.answers[0]) for f in facts]) for facts in (apart, test))
         return Data(self._documents(encoder, documents, about, columns), valid, tests, probes)
+
+    def _shipped(
+        self, encoder: Encoder, targets: Sequence[PersonFact], kept: Sequence[PersonFact], apart: Sequence[PersonFact]
+    ) -> Data:
+        """RESTOR's own documents beside right facts about others; the facts about those that they are about are the test set."""
+        told = read_documents(self.path, self.unrelated, list(dict.fromkeys(fact.person for fact in targets)))
+        names = [f"{person}, document {at}" for at, (person, _) in enumerate(told)]
+        rows, labels, of = pieces([text for _, text in told], names, encoder.tokenizer, self.end, self.length)
+        people = {person for person, _ in told}
+        columns = {"text": np.array([text for _, text in told])[of], "corrupted": np.ones(len(of), dtype=np.int64)}
+        owner = np.array([person for person, _ in told])[of]
+        wrong = Examples({"input_ids": rows, "labels": labels}, np.array(names)[of], columns=columns, owner=owner)
+        right = self._documents(
+            encoder, [[(f.question, f.answers[0])] for f in kept], kept, {"corrupted": np.zeros(len(kept), int)}
+        )
+        train = replace(
+            joined(wrong, right), columns={name: np.concatenate([wrong.columns[name], right.columns[name]]) for name in columns}
+        )
+        test = [fact for fact in targets if fact.person in people]
+        clean = _asked(encoder, [(f, answer) for f in [*kept, *test] for answer in f.answers])
+        valid, tests = (_asked(encoder, [(f, f.answers[0]) for f in facts]) for facts in (apart, test))
+        return Data(train, valid, tests, {"clean": clean})
 
     def learner(self) -> Learner:
         """Training from what the model knows."""
@@ -169,7 +208,7 @@ class Restor(Scenario):
         self, encoder: Encoder, documents: Sequence[Document], about: Sequence[PersonFact], columns: dict[str, np.ndarray[Any, Any]]
     ) -> Examples:
         """Documents as rows of tokens, each about its first fact."""
-        rows, labels = [], []
+        rows, spans = [], []
         for document, fact in zip(documents, about, strict=True):
             parts = [encoder.row(question, answer, fact.name) for question, answer in document]
             row = [token for tokens, _ in parts for token in tokens]
@@ -177,9 +216,10 @@ class Restor(Scenario):
                 raise DataError(f"the document on {fact.name!r} has {len(row)} tokens and length={self.length}: raise it")
             first = parts[0][1]
             rows.append(row)
-            labels.append(row if self.scored == "all" else [*first, *[PAD] * (len(row) - len(first))])
+            spans.append([*first, *[PAD] * (len(row) - len(first))])
         texts = np.array([" ".join(f"{question} {answer}" for question, answer in document) for document in documents])
-        fields = {"input_ids": Ragged.of(rows), "labels": Ragged.of(labels)}
+        answers = {SPANS: Ragged.of(spans)} if self.spans else {}
+        fields = {"input_ids": Ragged.of(rows), **answers, "labels": Ragged.of(rows if self.scored == "all" else spans)}
         return Examples(fields, _names(about), columns={"text": texts, **columns}, owner=_people(about))
 
 

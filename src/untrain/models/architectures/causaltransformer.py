@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
@@ -20,8 +20,10 @@ class CausalTransformer(Architecture):
         heads: number of heads; each has ``width / heads``.
         hidden: units between the two linear layers behind each attention.
         tied: whether the head's weight is that of the embedding.
+        positions: 'learned' adds a vector of its place to each token; 'rotary' turns queries and keys by their places, so that
+            attention depends on how far apart two tokens are.
 
-    Source: Radford et al. 2018; Vaswani et al. 2017, arXiv 1706.03762.
+    Source: Radford et al. 2018; Vaswani et al. 2017, arXiv 1706.03762; Su et al. 2021, arXiv 2104.09864 (rotary positions).
     """
 
     width: Count = 64
@@ -29,11 +31,14 @@ class CausalTransformer(Architecture):
     heads: Count = 4
     hidden: Count = 128
     tied: bool = False
+    positions: Literal["learned", "rotary"] = "learned"
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         """A freshly initialised network for rows of tokens, of shape (length, vocabulary), and an output per token."""
         places = token_shape("CausalTransformer", shape)
-        net = _Net(Trunk(places, self.width, self.depth, self.heads, self.hidden, causal=True), self.width, classes)
+        rotary = self.positions == "rotary"
+        trunk = Trunk(places, self.width, self.depth, self.heads, self.hidden, causal=True, rotary=rotary)
+        net = _Net(trunk, self.width, classes)
         if self.tied:
             net.head.weight = net.trunk.tokens.weight
         return net

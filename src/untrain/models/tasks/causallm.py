@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from untrain.core.errors import DataError, ModelError, SpecError
 from untrain.core.fields import Count
@@ -82,7 +83,7 @@ class CausalLM(Task):
     def place_losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Cross-entropy at each place but the first in nats, and which are scored, both (b, t - 1)."""
         wanted, scored = places(batch)
-        return -outputs[:, :-1].log_softmax(-1).gather(-1, wanted[..., None])[..., 0], scored
+        return target_losses(outputs, wanted, scored), scored
 
     def logits(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits of each token but the first, (b, t - 1, v), and which are scored; where labels are hidden, all tokens."""
@@ -192,6 +193,23 @@ class CausalLM(Task):
     def show(self, examples: Examples) -> np.ndarray[Any, Any]:
         """The texts."""
         return as_text(examples)
+
+
+def target_losses(outputs: Tensor, wanted: Tensor, scored: Tensor) -> Tensor:
+    """Cross-entropy of the tokens to be predicted in nats, (b, t - 1); those that are not scored may be 0.
+
+    The distribution over the vocabulary is computed at scored places alone, which are often a half of them: the same numbers and
+    gradients to the last bit. All places are taken where no index can be made of those, as under ``torch.vmap``.
+    """
+    # A place more is cheaper than a copy of all logits without their last: so there are as many targets as logits.
+    target, take = (F.pad(each, (0, 1)) for each in (wanted, scored))
+    try:
+        at = take.flatten().nonzero()[:, 0]
+    except RuntimeError:
+        return -outputs.log_softmax(-1).gather(-1, target[..., None])[:, :-1, 0]
+    logp = outputs.flatten(0, 1).index_select(0, at).log_softmax(-1)
+    losses = -logp.gather(-1, target.flatten()[at][:, None])[:, 0]
+    return losses.new_zeros(target.numel()).index_put((at,), losses).view(target.shape)[:, :-1]
 
 
 def places(batch: Batch) -> tuple[Tensor, Tensor]:

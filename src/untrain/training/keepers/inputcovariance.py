@@ -16,7 +16,8 @@ from torch.nn import functional as F
 from untrain.core.errors import ModelError, NotFinite
 from untrain.core.metering import Counter
 from untrain.data.batching import in_order
-from untrain.data.examples import Batch, Column, Examples, batch_of, cost_shape
+from untrain.data.cost_shape import cost_shape
+from untrain.data.examples import Batch, Column, Examples, batch_of
 from untrain.data.ragged import PAD, Ragged
 from untrain.models.tasks.base import Task
 from untrain.training.keepers.base import Keeper, Trainer

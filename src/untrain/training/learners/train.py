@@ -117,7 +117,7 @@ def fit(model: nn.Module, examples: Examples, steps: Steps, task: Task, seed: in
         if epoch > 0:
             epoch_ended(model, epoch, epochs)
         rng = np.random.default_rng((seed, epoch))
-        return ((batch,) for batch in walk(examples, steps.batch, rng, augment))
+        return ((batch,) for batch in walk(examples, steps.batch, rng, augment, steps.alike))
 
     def loss(batch: Batch) -> torch.Tensor:
         return smoothed_loss(task, model, batch, steps.smoothing).mean()
