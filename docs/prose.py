@@ -8,11 +8,14 @@ review.
 from __future__ import annotations
 
 import argparse
+import ast
+import gc
 import inspect
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +29,7 @@ RULES = {
     "told": (r"\btold\b|\btells? (?:how|what|whether|that|of|nothing|where|which|it)\b", "print, report or say"),
     "answers": (
         r"\b(?:models?|networks?|oracles?|[Ii]t)(?:'s|s')? answers?\b|\banswers? of (?:the |all |a |its )?(?:models?|oracles?)\b"
-        r"|\b(?:[Ss]tored|single|their|models') answers\b|\banswers? with (?:one|logits|a|tables)\b|\bmade of answers\b",
+        r"|\b(?:[Ss]tored|single|their|models') answers\b|\banswers? with (?:one|logits|a|tables|NaN)\b|\bmade of answers\b",
         "outputs, logits or predictions; return",
     ),
     "by heart": (r"\bby heart\b", "memorized"),
@@ -43,6 +46,7 @@ RULES = {
     "laid": (r"\blaid\b|\blays? (?:it |them )?down\b", "save"),
     "stacked relatives": (r"(?:\b(?:whose|(?:of|by|in|on|from|to) which)\b[^.;:|]*){2}", "two sentences"),
 }
+OTHERS = ("src/untrain/data/readers/question_answer.py",)  # its strings are what some model says
 BEGINNING = "begins with a clause"
 _CLAUSE = re.compile(r"(?:What|Whether|How|Where|Which|Why|Who|Whose|When)\b(?![^.]*\?)")
 # Triple quotes at the beginning of a module, or below a line that ends in a colon: far quicker than parsing.
@@ -105,6 +109,55 @@ def in_docstrings(file: Path) -> list[Finding]:
     return found
 
 
+def in_messages(file: Path) -> list[Finding]:
+    """What the rules catch in the strings of a module that a reader may see: errors, notes, headings, texts on scores and words.
+
+    That is each string with a space that is not a docstring; of an f-string the fields are blank. Data of others are left out.
+    """
+    name = str(file.relative_to(ROOT))
+    found = []
+    for line, text in () if name in OTHERS else strings(file.read_text(encoding="utf-8")):
+        found += [Finding(rule, name, line, words) for rule, _, words in catches(" ".join(text.split()))]
+    return found
+
+
+def strings(source: str) -> Iterator[tuple[int, str]]:
+    """Yield line and text of the strings of a module that have a space and are not docstrings; a field of an f-string is ``X``.
+
+    >>> list(strings("def f():\\n    'Say it.'\\n    raise ValueError(f'{1} is no number')"))
+    [(3, 'X is no number')]
+    """
+    with _no_collection():
+        nodes = list(ast.walk(ast.parse(source)))
+    bodies = (node.body for node in nodes if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body)
+    skipped = {id(body[0].value) for body in bodies if isinstance(body[0], ast.Expr)}
+    skipped |= {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in nodes:
+        if isinstance(node, ast.JoinedStr):
+            text = "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value
+        else:
+            continue
+        if " " in text and id(node) not in skipped:
+            yield node.lineno, text
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage collection within: it takes most of the time of parsing."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def in_module(file: Path) -> list[Finding]:
+    """What the rules catch in a module, docstrings and messages."""
+    return in_docstrings(file) + in_messages(file)
+
+
 def pages() -> list[Path]:
     """README, CONTRIBUTING and the pages of docs."""
     return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -132,15 +185,18 @@ def main() -> None:
     asked.add_argument("files", nargs="*", help="pages or modules; by default all")
     given = asked.parse_args()
     files = [Path(one).resolve() for one in given.files] or [*pages(), *sources()]
-    found = {file: in_docstrings(file) if file.suffix == ".py" else in_page(file) for file in files}
-    groups = {"README": "README.md", "CONTRIBUTING": "CONTRIBUTING.md", "docs": "docs/", "docstrings": "src/"}
-    flat = [one for each in found.values() for one in each]
+    modules = [file for file in files if file.suffix == ".py"]
+    prose = [one for file in files if file.suffix != ".py" for one in in_page(file)]
+    code = {"docstrings": [one for file in modules for one in in_docstrings(file)]}
+    code["messages"] = [one for file in modules for one in in_messages(file)]
+    groups = {"README": "README.md", "CONTRIBUTING": "CONTRIBUTING.md", "docs": "docs/"}
+    flat = [*prose, *code["docstrings"], *code["messages"]]
     if given.show:
         shown = [one for one in flat if given.show in (one.rule, "all")]
         sys.stdout.write("".join(f"{one.file}:{one.line}: {one.rule}: {one.words}\n" for one in shown))
         return
-    columns = {title: [one for one in flat if one.file.startswith(begin)] for title, begin in groups.items()}
-    sys.stdout.write(table(columns) + "\n")
+    columns = {title: [one for one in prose if one.file.startswith(begin)] for title, begin in groups.items()}
+    sys.stdout.write(table(columns | code) + "\n")
 
 
 if __name__ == "__main__":

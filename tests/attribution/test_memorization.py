@@ -119,9 +119,9 @@ def test_intervals_hold_the_truth_19_times_in_20(kind):
 @pytest.mark.parametrize(
     ("answers", "seen", "told"),
     [
-        (np.zeros((3, 4)), np.zeros((3, 5), dtype=bool), r"answers have shape \(3, 4\) and seen \(3, 5\)"),
+        (np.zeros((3, 4)), np.zeros((3, 5), dtype=bool), r"outputs have shape \(3, 4\) and seen \(3, 5\)"),
         (np.zeros((3, 4)), np.zeros((2, 4), dtype=bool), r"seen \(2, 4\)"),
-        (np.zeros(3), np.zeros((3, 1), dtype=bool), r"answers have shape \(3,\)"),
+        (np.zeros(3), np.zeros((3, 1), dtype=bool), r"outputs have shape \(3,\)"),
         (np.zeros((3, 0)), np.zeros((3, 0), dtype=bool), "nothing to compare"),
         (np.zeros((3, 4)), np.zeros((3, 4)), "seen is of type float64: bool is needed"),
         (np.full((3, 4), np.nan), np.zeros((3, 4), dtype=bool), "NaN or infinite"),

@@ -102,6 +102,6 @@ def test_distributions_that_do_not_fit_give_the_same_distances(monkeypatch):
     for held in (2**28, 0):
         monkeypatch.setattr("untrain.evaluation.metrics.jensenshannon._HELD", held)
         ready = {"unlearned": JensenShannon().prepare(ours), "oracle": JensenShannon().prepare(seen.of_models([2, 3, 4]))}
-        assert isinstance(ready["oracle"], LazyStack) is (held == 0)
+        assert np.shares_memory(ready["oracle"][0], ready["oracle"][0]) is (held > 0)  # held, or computed anew at each use
         scores.append(compare(JensenShannon(), ready, seen, 20))
     assert scores[0] == scores[1]

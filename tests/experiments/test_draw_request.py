@@ -126,7 +126,7 @@ def test_classes_confine_the_choice(tmp_path):
     assert len(odd) == 6
     assert set(odd) <= {1, 3, 5, 7, 9, 11, 13}
     assert scene.chosen["pool"] == 30
-    assert "32 models or more tell by how much" in scene.chosen["told"]
+    assert "32 models or more show by how much" in scene.chosen["told"]
     assert "6 of 7 that are equal at 1.000 were drawn by lot" in scene.chosen["told"]
 
 

@@ -113,5 +113,5 @@ def test_a_kept_state_takes_corrections_and_removals_in_any_order(loss, mean):
     for each in (a, b):
         assert weights_after(each) == pytest.approx(aim, abs=1e-12)
         assert (each.removed, each.corrected) == (3, 5)
-    with pytest.raises(ValueError, match="1 examples come in the place of 2"):
+    with pytest.raises(ValueError, match="1 examples replace 2"):
         corrected(state, objective(x[:2], y[:2]), objective(x2[:1], y2[:1]))

@@ -28,6 +28,22 @@ def test_docstrings_break_the_rules_no_more_often_than_before():
     assert not more, f"more than the ceiling: {more}; `python docs/prose.py --show RULE` lists them"
 
 
+def test_messages_keep_the_rules():
+    found = [f"{one.file}:{one.line}: {one.words}: {one.rule}" for file in PROSE.sources() for one in PROSE.in_messages(file)]
+    assert found == []
+
+
+def test_messages_are_errors_notes_and_texts_but_no_docstrings(tmp_path, monkeypatch):
+    monkeypatch.setattr(PROSE, "ROOT", tmp_path)
+    module = tmp_path / "one.py"
+    module.write_text(
+        '"""It is told."""\n\nMEANS = "what it is told"\n\n\ndef size(n):\n    """It is told."""\n'
+        "    raise ValueError(\n        f'{n} is no number: '\n        'of rows')\n", encoding="utf-8",
+    )  # fmt: skip
+    found = {(one.rule, one.line) for one in PROSE.in_messages(module)}
+    assert found == {("passive of telling", 3), ("told", 3), ("is no", 9)}
+
+
 @pytest.mark.parametrize(
     ("rule", "text"),
     [

@@ -335,7 +335,7 @@ def test_requests_that_it_cannot_meet_are_refused(data, trained):
     model, kept = trained
     with pytest.raises(RequestError, match="is needed: train the model with keepers="):
         CertifiedNewton()(model, asked(data, [200], {}))
-    with pytest.raises(RequestError, match="2 examples come in the place of 1"):
+    with pytest.raises(RequestError, match="2 examples replace 1"):
         CertifiedNewton()(model, replace(asked(data, [200], kept), replacement=take(data, np.array([201, 202]))))
     with pytest.raises(ModelError, match="of another learner"):
         CertifiedNewton()(model, asked(data, [200], kept, replace(LEARNER, l2=0.06)))

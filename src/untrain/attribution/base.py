@@ -167,8 +167,8 @@ def check_population(name: str, evidence: TrainingEvidence, rows: Array, asked_r
     n, asked = len(evidence.train), len(evidence.asked)
     if outputs.ndim != 3 or outputs.shape[1] != asked or seen.shape != (len(outputs), n) or seen.dtype != bool:
         raise DataError(
-            f"outputs have shape {outputs.shape} and seen {seen.shape} of {seen.dtype}: for {n} training examples and {asked} that "
-            f"are asked about, (models, {asked}, classes) and bool (models, {n}) are needed"
+            f"outputs have shape {outputs.shape} and seen {seen.shape} of {seen.dtype}: for {n} training examples and {asked} "
+            f"others, (models, {asked}, classes) and bool (models, {n}) are needed"
         )
     if len(seen) < FEWEST_MODELS:
         raise DataError(

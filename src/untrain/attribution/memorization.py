@@ -99,7 +99,7 @@ def influences(
     _check(answers, seen, None)
     wanted = np.arange(seen.shape[1]) if rows is None else np.asarray(rows, dtype=np.int64)
     if len(wanted) and not (wanted.min() >= 0 and wanted.max() < seen.shape[1]):
-        raise DataError(f"rows {wanted.min()} to {wanted.max()} were asked for: there are rows 0 to {seen.shape[1] - 1}")
+        raise DataError(f"rows {wanted.min()} to {wanted.max()} are out of range: there are rows 0 to {seen.shape[1] - 1}")
     binary = _binary(answers)
     for start in range(0, len(wanted), block):
         some = wanted[start : start + block]
@@ -211,7 +211,7 @@ def _binary(answers: Array) -> bool:
     for start in range(0, answers.shape[1], BLOCK):
         part = np.asarray(answers[:, start : start + BLOCK])
         if not np.isfinite(part).all():
-            raise DataError("answers hold NaN or infinite values: leave out the models that gave them")
+            raise DataError("outputs hold NaN or infinite values: leave out the models that gave them")
         binary = binary and bool(((part == 0) | (part == 1)).all())
     return binary
 
@@ -227,8 +227,8 @@ def _joined(parts: list[MemorizationEstimate], axis: int) -> MemorizationEstimat
 def _check(answers: Array, seen: Array, n: int | None) -> None:
     if answers.ndim != 2 or seen.ndim != 2 or len(answers) != len(seen) or (n is not None and seen.shape[1] != n):
         wanted = "(models, training examples) both" if n is not None else "(models, examples) and (models, training examples)"
-        raise DataError(f"answers have shape {answers.shape} and seen {seen.shape}: {wanted} are needed")
+        raise DataError(f"outputs have shape {answers.shape} and seen {seen.shape}: {wanted} are needed")
     if 0 in (*answers.shape, *seen.shape):
-        raise DataError(f"answers have shape {answers.shape} and seen {seen.shape}: there is nothing to compare")
+        raise DataError(f"outputs have shape {answers.shape} and seen {seen.shape}: there is nothing to compare")
     if seen.dtype != bool:
         raise DataError(f"seen is of type {seen.dtype}: bool is needed, such as seen.astype(bool)")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from untrain.commands.arguments import Document
 from untrain.core.errors import StoreError
-from untrain.runtime.progress import OnProgress
+from untrain.runtime.progress import OnProgress, show_stage
 
 if TYPE_CHECKING:
     from untrain.evaluation.base import Evaluator
@@ -52,6 +52,7 @@ def report(
         import_module(module)
     if not is_store(store):
         raise StoreError(f"there is no store at {folder_of(store)}: name another --store")
+    show_stage(on_progress, "reading runs of the store")
     place = Store(store)
     entries = [entry for word in (runs or ["latest"]) for entry in find_runs(word, place)]
     other = None if protocol is None else protocol_of(protocol)

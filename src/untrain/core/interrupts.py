@@ -19,7 +19,8 @@ class StopAsked(KeyboardInterrupt):
 
 def stop() -> None:
     """Say in one line that the command was stopped, and end the process with exit code 130."""
-    os.write(2, f"untrain: {STOPPED}\n".encode())
+    line = b"\r\x1b[2K" if os.isatty(2) else b""  # of progress
+    os.write(2, line + f"untrain: {STOPPED}\n".encode())
     os._exit(130)
 
 

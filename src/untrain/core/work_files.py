@@ -71,7 +71,7 @@ def why_kept(work: Path, age: float) -> str:
     except FileNotFoundError:
         return "it was finished meanwhile"
     except OSError as error:  # another user's
-        return f"whether process {named[2] if named else ''} lives cannot be asked ({error.strerror})"
+        return f"cannot find out whether process {named[2] if named else ''} lives ({error.strerror})"
     return f"process {named[2]} of this machine lives"
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Hashable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from untrain.core.spec import Spec
 from untrain.evaluation.observation import PROBE, Observation
 
 Array = np.ndarray[Any, Any]
+T = TypeVar("T")
 Population = Literal["unlearned", "oracle", "both"]
 
 
@@ -125,7 +126,7 @@ class Prepared:
     """Arrays (m, n, ...) that an evaluator prepared from each population, all on the same n examples.
 
     ``original`` is for attacks that need models which saw the forget set. ``only`` names the scores to compute; the others
-    may be left out where that saves work.
+    may be left out where that saves work. ``kept`` holds what ``once`` made, for all splits of the same populations.
     """
 
     unlearned: Array
@@ -134,6 +135,14 @@ class Prepared:
     noisy: bool
     original: Array | None = None
     only: frozenset[str] | None = None
+    kept: MutableMapping[Hashable, Any] = field(default_factory=dict)
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what depends on the originals and sides alone, made for the first split that asks."""
+        if key not in self.kept:
+            self.kept[key] = make()
+        value: T = self.kept[key]
+        return value
 
     def asks(self, name: str) -> bool:
         """True if a score is to be computed."""

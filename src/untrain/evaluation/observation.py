@@ -22,6 +22,7 @@ OF_MARGIN: Mapping[str, Callable[[Array], Array]] = {
 SIDES = ("forget", "retain", "test")
 BLOCK = 2**20  # numbers of a model's outputs from which signals are derived at a time
 CORRECTED = "corrected"  # a side of its own, where a request corrects examples: the rows with what is right
+_KEPT = 2**22  # bytes of a signal up to which it is derived once and kept
 
 OTHER = "other"  # the side of a probe's examples that are about none of the run's
 PROBE = "probe:"  # before the name of a probe, among what an evaluator needs
@@ -56,6 +57,7 @@ class Observation:
     probes: Mapping[str, Observation] = field(default_factory=dict)
     owner: Array | None = None
     covered: Array | None = None
+    _derived: dict[tuple[str, bool], Array] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse outputs that are NaN or infinite, on which any score would be made up; those of the store are checked already.
@@ -156,7 +158,23 @@ class Observation:
             raise DataError(f"{type(self.task).__name__} gives no {name}; it gives {', '.join(sorted(self.task.signals))}")
         if name in OF_MARGIN and "margin" in self.outputs:
             return OF_MARGIN[name](np.asarray(self.outputs["margin"], dtype=np.float64))
-        return np.stack([*derived_signals(self.task, self.outputs, np.asarray(self.true if true else self.labels), name)])
+        if (name, true) in self._derived:
+            return self._derived[name, true].copy()
+        table = np.stack([*derived_signals(self.task, self.outputs, np.asarray(self.true if true else self.labels), name)])
+        if table.nbytes <= _KEPT:
+            self._derived[name, true] = table.copy()
+        return table
+
+    def equals(self, other: Observation) -> bool:
+        """Return whether the same models in the same order put out the same, and observers measured the same."""
+        pairs = [(self.outputs, other.outputs), (self.observed, other.observed)]
+        return (
+            self.models == other.models
+            and all(one.keys() == two.keys() for one, two in pairs)
+            and self.probes.keys() == other.probes.keys()
+            and all(np.array_equal(a, b) for one, two in pairs for n in one for a, b in zip(one[n], two[n], strict=True))
+            and all(probe.equals(other.probes[name]) for name, probe in self.probes.items())
+        )
 
     def certainty(self) -> Array:
         """Minus the loss as far as its order goes, (m, n): the margin where that determines the loss.

@@ -163,7 +163,7 @@ def logits_of_probabilities(row: Array, who: str) -> Array:
     """
     found, rounded = guise(row), np.asarray(row)
     if found.startswith("rows of one 1"):
-        raise DataError(f"{who} puts out {found}: how sure a model was cannot be told from them, and {WANTED}")
+        raise DataError(f"{who} puts out {found}: they do not show how sure a model was, and {WANTED}")
     if not found.startswith("probabilities"):
         what = found or "numbers that sum neither to 1 nor to 100"
         raise DataError(f"{who} puts out {what}, and was said to put out probabilities: {WANTED}, or leave probabilities out")

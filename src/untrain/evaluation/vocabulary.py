@@ -34,7 +34,7 @@ _WRITTEN = (
     Term("gap", "the retrained models' value minus the unlearned models'", "docs/scores.md#value-and-gap"),
     Term(
         "verdict", "what a test says of the difference between unlearned and retrained models: indistinguishable, distinguishable, "
-        "or too few models to tell", "docs/scores.md#verdict",
+        "or too few models to decide", "docs/scores.md#verdict",
     ),
     Term(
         "protocol", "the margins on six primary endpoints that a model has to keep to pass, stated before anything is trained: "
@@ -135,7 +135,7 @@ _WRITTEN = (
         "rank", "a method's place by mean severity, and where it lies 19 times in 20", "docs/leaderboard.md#what-the-numbers-mean"
     ),
     Term(
-        "told apart", "from how many methods of the table, nearer to retraining and farther, a test tells a method",
+        "differs from", "how many methods of the table, nearer to retraining and farther, a test separates from a method",
         "docs/leaderboard.md#what-the-numbers-mean",
     ),
     Term("farthest on", "the endpoint on which a method is farthest from retraining", "docs/leaderboard.md#what-the-numbers-mean"),
@@ -149,7 +149,7 @@ _WRITTEN = (
     Term("valid", "the validation part of the training set, by which a search judges what is left", "docs/search.md#objectives"),
     Term("oracle forget", "what retrained models reach on the forget set", "docs/search.md#objectives"),
     Term("state", "how a trial ended: complete, stopped early, or failed", "docs/search.md#trials", ("trial",)),
-    Term("probe", "another set of examples that models are asked, beside those of the run", "docs/text.md"),
+    Term("probe", "another set of examples on which models are evaluated, besides the forget, retain and test set", "docs/text.md"),
 )  # fmt: skip
 _PAGES = {
     **{name: f"docs/scores.md#{name}" for name in ("floor", "ceiling", "band")},

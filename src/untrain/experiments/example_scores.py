@@ -78,7 +78,7 @@ def _of_component(population: Population, train: Examples, half: Array | None, p
 def _tell_component(known: Mapping[str, Any]) -> str:
     head = f"{known['request']} chose {known['count']} of {known['pool']} examples by {known['models']} models"
     if known["agreement"] is None:
-        return f"{head}; {2 * BLOCK} models or more tell how steady the choice is"
+        return f"{head}; {2 * BLOCK} models or more show how steady the choice is"
     chance = 100 * known["chance"]
     return f"{head}; two halves of them agree on {100 * known['agreement']:.0f} % of it, by chance on {chance:.0f} %"
 
@@ -90,7 +90,7 @@ def _tell_memorized(known: Mapping[str, Any]) -> str:
         f"memorization, a difference in {known['of']}, is {known['mean']:.3f} by all of them, which chose and so flatter it"
     )
     if known["held_out"] is None:
-        head += f"; {2 * BLOCK} models or more tell by how much, and how steady the choice is"
+        head += f"; {2 * BLOCK} models or more show by how much, and how steady the choice is"
     else:
         head += (
             f", and {known['held_out']:.3f} ({known['low']:.3f} to {known['high']:.3f}) where one half chooses and the other "

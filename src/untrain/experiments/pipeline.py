@@ -21,17 +21,18 @@ from untrain.experiments.interim_looks import Look, plan_looks, take_looks
 from untrain.experiments.planning import PowerPlan, plan
 from untrain.experiments.price import Price, add_prices, announce_ensemble, before_request, price, price_of
 from untrain.experiments.publish import publish
-from untrain.experiments.results import code_of, score_remotely, score_run
+from untrain.experiments.results import score_run
 from untrain.experiments.run_options import ReportOptions, RunOptions
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Chosen, Scene, open_scene
 from untrain.experiments.scheduler import make, record
+from untrain.experiments.score_workers import score_side_by_side
 from untrain.localizers.base import Localizer
 from untrain.reports.write import check_writable
 from untrain.runtime.executors.base import Executor, Pool, Resources
 from untrain.runtime.executors.processes import Processes
 from untrain.runtime.executors.serial import Serial
-from untrain.runtime.progress import ProgressTracker
+from untrain.runtime.progress import show_stage
 from untrain.runtime.store import Entry, Store, is_store
 
 Document = dict[str, Any]
@@ -112,6 +113,7 @@ def open_scenes(
                 first = add_prices(first, price(todo_of([comparison], [scene], way.setting), store, way.setting, pool.size))
             way.say(first.to_text())
 
+        show_stage(way.on_progress, f"reading the data of {comparison.scenario!r}")
         choose = chooser(store, way.setting, pool, way.on_progress, announce_ensemble(store, way.setting, pool.size, say))
         choose = choose_for((*comparison.methods, *localizers), choose, way.evaluators, way.setting.budget)
         scenes.append(open_scene(comparison.scenario, setting, choose))
@@ -139,6 +141,7 @@ def run_comparisons(comparisons: list[Comparison], store: str | Path | None, way
         spent: list[Price] = []
         scenes = open_scenes(comparisons, way, opened, pool, pool.remote, spent)
         page.check(*(scene.forget_set.digest for scene in scenes))
+        show_stage(way.on_progress, "estimating the time by a few steps of training")
         say_plans(comparisons, scenes, opened, way, pool.size)
         spent += attribute(comparisons, scenes, opened, way, pool)
         cost = reduce(add_prices, [*spent, report_price(comparisons, scenes, opened, way, pool.size)])
@@ -160,16 +163,6 @@ def run_comparisons(comparisons: list[Comparison], store: str | Path | None, way
         score_side_by_side(entries, opened, pool, way)
     shown = publish(entries, opened, page.out, page.images, page.command, way.chosen, page.replace, way.on_progress)
     return shown | {"price": cost.document()}
-
-
-def score_side_by_side(entries: Sequence[Entry], store: Store, pool: Pool, way: RunOptions) -> None:
-    """Score several runs at once, where there are workers of this machine; scores are then in the store."""
-    if len(entries) > 1 and pool.remote and not pool.elsewhere:
-        tracker = ProgressTracker(way.on_progress, len(entries), what="runs scored")
-        tracker.note(f"scoring {len(entries)} runs")
-        scenarios = {e.key: str(e.record["scenario"]) for e in entries}
-        for key, _ in pool.run_all(score_remotely, {e.key: (e.key, str(store.path), way.chosen, code_of(e)) for e in entries}):
-            tracker.finished(scenarios[key])
 
 
 def run_looks(plan: Sequence[Look], store: Store, way: RunOptions, take: Callable[[Look, Mapping[str, Any]], Entry]) -> Entry:

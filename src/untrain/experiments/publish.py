@@ -19,7 +19,7 @@ from untrain.reports.html.localize_page import masks_page
 from untrain.reports.html.page import page
 from untrain.reports.shown import Shown
 from untrain.reports.write import ATTRIBUTIONS, MASKS, REPORT, Document, check_writable, problems_of, what_is_replaced, write_files
-from untrain.runtime.progress import OnProgress, say
+from untrain.runtime.progress import OnProgress, say, show_stage
 from untrain.runtime.store import Entry, Store
 
 
@@ -60,6 +60,7 @@ def publish(
     check_writable(out)
     folder = user_path(out)
     say(on_progress, replaced or f"writing {folder / 'report.html'}")
+    show_stage(on_progress, "collecting what the page shows")
     materials = [material(e, store, d, images, chosen) for e, d in zip(entries, documents, strict=True)]
     texts = {
         "results.json": json.dumps(whole, indent=1, allow_nan=False),

@@ -148,14 +148,6 @@ def score_run(
     return dict(entry.record["document"])
 
 
-def score_remotely(key: str, path: str, chosen: list[Evaluator] | None, _code: tuple[Spec, ...]) -> None:
-    """Score a run in another process: its document is then in the store. To receive ``_code`` has imported what it spells."""
-    store = Store(path)
-    entry = store.get(key)
-    if entry is not None:
-        score_run(entry, store, chosen)
-
-
 def results(
     run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000, level: float | None = None,
     on_progress: OnProgress | None = None, protocol: Protocol | None = None,

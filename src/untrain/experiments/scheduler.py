@@ -15,7 +15,7 @@ from untrain.experiments.run_record import ModelCounts, save_run
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
 from untrain.runtime.executors.base import Pool
-from untrain.runtime.progress import OnProgress, ProgressTracker
+from untrain.runtime.progress import OnProgress, ProgressTracker, show_stage
 from untrain.runtime.store import Entry, Store
 from untrain.runtime.store_transfer import mark
 
@@ -46,6 +46,7 @@ def make_models(todo: Todo, store: Store, setting: Setting, pool: Pool, on_progr
     if missing:
         tracker = ProgressTracker(on_progress, len(todo), len(todo) - len(missing))
         pool.on_retry = tracker.note
+        show_stage(on_progress, f"making {len(missing)} models" + (f"; {pool.size} workers start" if pool.remote else ""))
         try:
             _make(missing, store, setting, pool, tracker)
         except BaseException:

@@ -40,7 +40,7 @@ def it_keeps_the_share_that_was_asked_for(made: Localizer) -> None:
         count, room = sum(counts.values()), int(getattr(each, "keep", 1.0) * total + 1e-9)
         exact = getattr(each, "per", None) == "weight" or room == total == count
         require(0 < count <= room, made, f"keeps {count} of {total} weights where {room} may be")
-        require(count == room or not exact, made, f"keeps {count} single weights where {room} were asked for")
+        require(count == room or not exact, made, f"keeps {count} single weights where {room} were requested")
         if hasattr(each, "like"):
             like = {n: int(b.sum()) for n, b in each.like(model, problem).bits.items()}
             require(counts == like, made, f"keeps {counts}, and {each.like!r} keeps {like}")

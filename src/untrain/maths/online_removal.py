@@ -135,7 +135,7 @@ def corrected(state: RemovalState, gone: ConvexObjective, come: ConvexObjective)
     """
     count = gone.rows.rows
     if come.rows.rows != count:
-        raise ValueError(f"{come.rows.rows} examples come in the place of {count}: each that goes has to have one")
+        raise ValueError(f"{come.rows.rows} examples replace {count}: each that goes needs one that replaces it")
     factor = state.factor
     if state.data == "corrected":  # first what comes, so that the matrix between is positive too
         factor = factor.with_more(come.hessian_halves(state.weights)).without(gone.hessian_halves(state.weights))

@@ -35,11 +35,11 @@ def write_model(model: nn.Module, folder: str | Path, source: str | Path) -> Pat
     at, origin = user_path(folder), user_path(source)
     if not hasattr(net, "save_pretrained"):
         kind = type(net).__name__
-        raise ModelError(f"{kind} is no model of transformers: write its weights, safetensors.torch.save_model(model, ...)")
+        raise ModelError(f"{kind} is not a model of transformers: write its weights, safetensors.torch.save_model(model, ...)")
     if any(".lora_" in name for name, _ in net.named_parameters()):
         raise ModelError(f"{type(net).__name__} has adapters: write them by write_adapter, or merge them first by merge_adapter")
     if not (origin / "config.json").is_file():
-        raise DataError(f"{str(origin)!r} is no folder of a model, as there is no config.json in it")
+        raise DataError(f"{str(origin)!r} is not the folder of a model: it has no config.json")
     if at.is_dir() and any(at.iterdir()):
         raise DataError(f"{str(at)!r} holds something already, which is not overwritten: name a new folder")
     at.mkdir(parents=True, exist_ok=True)

@@ -9,16 +9,16 @@ from untrain.reports import formatting
 from untrain.reports.fitting_table import FittingTable
 
 Row = Mapping[str, Any]
-COLUMNS = ("method", "rank", "told apart", "severity", "farthest on", "cost", "front", "settings")
+COLUMNS = ("method", "rank", "differs from", "severity", "farthest on", "cost", "front", "settings")
 HEADS = {
-    "rank": "Rank", "told apart": "Told apart", "severity": "Severity, margins", "farthest on": "Farthest on",
+    "rank": "Rank", "differs from": "Differs from", "severity": "Severity, margins", "farthest on": "Farthest on",
     "cost": "Cost, share of retraining", "front": "Pareto front",
 }  # fmt: skip
 WORDS = (
     "Severity: how far a model is from the mean of retrained models on the endpoint where it is farthest, in margins of the "
     "protocol 'standard'; up to 1 is within all margins. Methods are ranked by its mean over models; intervals of 95 % are over "
-    "seeds and retrained models. Told apart: from how many methods of the table, nearer and farther, each pair tested over seeds "
-    "and retrained models; of the pairs of a table that are told apart, about 5 % are wrong on average. Pareto front: no other "
+    "seeds and retrained models. Differs from: how many methods of the table, nearer and farther, a test separates from a method, over seeds "
+    "and retrained models; of the pairs of a table that differ, about 5 % are wrong on average. Pareto front: no other "
     "method of the table is as good for less, by the values without their intervals; a method that is made of other models is not "
     "on it, as its cost leaves them out."
 )
@@ -74,21 +74,21 @@ def severity(value: float) -> str:
     return formatting.digits(value, 2) if value < 100 else f"{value:,.0f}"
 
 
-def told_apart(standing: Row) -> str:
+def differing(standing: Row) -> str:
     """Count the others that the tests separate from a method.
 
-    >>> told_apart({"nearer": 1, "farther": 14}), told_apart({"nearer": 0, "farther": 0})
-    ('1 nearer, 14 farther', 'from none')
+    >>> differing({"nearer": 1, "farther": 14}), differing({"nearer": 0, "farther": 0})
+    ('1 nearer, 14 farther', 'none')
     """
     counts = [f"{standing[side]} {side}" for side in ("nearer", "farther") if standing[side]]
-    return ", ".join(counts) or "from none"
+    return ", ".join(counts) or "none"
 
 
 def cells(standing: Row) -> dict[str, tuple[str, str]]:
     """Column -> value and its interval."""
     return {
         "rank": (f"{standing['rank']:g}", ends(standing["rank_low"], standing["rank_high"], 0)),
-        "told apart": (told_apart(standing), ""),
+        "differs from": (differing(standing), ""),
         "severity": (severity(standing["severity"]), f"{severity(standing['low'])} to {severity(standing['high'])}"),
         "farthest on": (standing["worst"], ""),
         "cost": (formatting.share(standing["cost"]), ""),

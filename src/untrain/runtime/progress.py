@@ -33,6 +33,13 @@ def say(on_progress: OnProgress | None, note: str) -> None:
         on_progress(Progress(0, 0, "", 0.0, None, note))
 
 
+def show_stage(on_progress: OnProgress | None, text: str) -> None:
+    """Show what begins now, such as reading data, to who shows stages by a method of this name; the next line may replace it."""
+    show = getattr(on_progress, "show_stage", None)
+    if show is not None:
+        show(text)
+
+
 class ProgressTracker:
     """Counts what is done and guesses what is left from the pace since the first, which includes the cost of starting up.
 

@@ -26,7 +26,7 @@ INPUTS = (
     "inputs were made without looking at the data: by no standardising, components, choice of columns or features learned of them"
 )
 BEFOREHAND = ("the fields of learner and method, the radius among them, were set without looking at the data", INPUTS)
-CORRECTED = "retraining is on the corrected data: what these tell of the values before, as a mean of them does, is not covered"
+CORRECTED = "retraining is on the corrected data: what these show of the values before, as a mean of them does, is not covered"
 PROVIDED = (
     *BEFOREHAND,
     "the trained model, which has no noise, was shown to nobody",
@@ -55,7 +55,7 @@ def check_request(model: nn.Module, problem: Problem, corrects: bool = False) ->
         raise RequestError("a removal is certified, and this request corrects: take CertifiedNewton(), or Newton()")
     if other is not None and len(other) != len(problem.forget):
         raise RequestError(
-            f"{len(other)} examples come in the place of {len(problem.forget)}: a correction is certified where each has one"
+            f"{len(other)} examples replace {len(problem.forget)}: a correction is certified where each has one that replaces it"
         )
 
 

@@ -29,7 +29,7 @@ from untrain.unlearners._retain_term import descend_with_retain
 Answers = list[list[int]] | Tensor  # rows of tokens, or targets (n, ...): one for each example of the forget set
 Preferred = Callable[[nn.Module, Batch], Tensor]
 TRIES = 8
-ALIKE = "all of the forget set have the same answer, so that none can stand in the place of another: take IdkDPO() or AltPO()"
+ALIKE = "all of the forget set have the same answer, so none can replace another: take IdkDPO() or AltPO()"
 
 
 def descend_on_preference(

@@ -55,7 +55,7 @@ class DatamodelDirect(Unlearner):
             for key, value in zip(_keys(part, problem.task), values.cpu(), strict=True):
                 table.setdefault(key, []).append(self.scale * value)
         model.register_forward_hook(_Correction({key: torch.stack(values).mean(0) for key, values in table.items()}))
-        add_note("a diagnostic: predicted outputs stand in place of the model's, whose weights are as they were")
+        add_note("a diagnostic: predicted outputs replace the model's; its weights are as they were")
         return model
 
 

@@ -39,7 +39,7 @@ class POUR(Unlearner):
         """
         forgotten = torch.unique(problem.forget.y[:]).tolist()
         if problem.task.outputs_needed(problem.forget) - len(forgotten) < 2:
-            add_note("POUR removes whole classes, and the forget set leaves less than two: no class can be told from another now")
+            add_note("POUR removes whole classes, and the forget set leaves less than two: nothing is left to separate")
         params, names = movable(model, problem.trainable), problem.task.head(model)
         if not any(name in params for name in names):
             raise ModelError(f"POUR changes the head alone, and {names[0]!r} may not move: let it, or take another method")

@@ -67,6 +67,8 @@ def test_on_a_terminal_something_is_shown_at_once(tiny, tmp_path):
     whole = time.monotonic() - began
     os.close(end)
     os.waitpid(pid, 0)
-    assert b"starting" in first
-    assert waited < whole / 2
+    assert first.startswith(b"untrain report: starting ...")
+    assert waited < whole / 5  # long before torch is imported
+    assert b"reading runs of the store" in rest
+    assert b"collecting what the page shows" in rest
     assert b"\x1b[2K" in rest

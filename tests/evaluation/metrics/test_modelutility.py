@@ -43,7 +43,7 @@ def test_utility_is_the_harmonic_mean_of_three_means_on_the_retain_set():
     found = values(ModelUtility(), observed(paraphrase=right, perturbed=wrong))
     assert found["model_utility"] == pytest.approx(3 / (1 / 0.6 + 1 / 0.75 + 1 / 0.375))
     none = values(ModelUtility(), observed(paraphrase=answers([0.5], ["a"]), perturbed=answers([0.5], ["a"])))
-    assert none["model_utility"] == "no retain example is asked in other words and wrongly"
+    assert none["model_utility"] == "no retain example comes with a question in other words and wrong answers"
 
 
 def test_probabilities_are_means_over_a_side():
@@ -60,7 +60,7 @@ def test_the_best_of_several_prompts_counts():
     assert found["reworded_gain"] == pytest.approx((0.9 + 0.05) / 2 - 0.3)
     assert found["reworded_retain"] == pytest.approx(0.3)
     alone = values(Reworded(), observed(reworded=answers([0.2], ["e"])))
-    assert alone["reworded_forget"] == "no forget example is asked in other words"
+    assert alone["reworded_forget"] == "no forget example comes with a question in other words"
     assert math.isfinite(values(Reworded(), observed(reworded=answers([0.2, 0.1], ["a", "zz"])))["reworded_gain"])
 
 

@@ -350,7 +350,7 @@ def test_a_file_changed_by_hand_is_refused_in_a_line_that_says_where(dry, tmp_pa
     assert "finite" in refused(lambda d, request, row: row["values"][0].__setitem__(0, float("nan")))
     assert "6 endpoints, and a model has 5" in refused(lambda d, request, row: row["values"][1].pop())
     assert "3 models, and the board 2 seeds" in refused(lambda d, request, row: row["values"].append(row["values"][0]))
-    assert "held against yardstick 7 of 1" in refused(lambda d, request, row: row.update(yardstick=7))
+    assert "refers to yardstick 7 of 1" in refused(lambda d, request, row: row.update(yardstick=7))
     assert "two rows have one name" in refused(lambda d, request, row: request["rows"].append(row))
     assert "its requests are not" in refused(lambda d, request, row: d["requests"].pop())
     assert "seeds='two'" in refused(lambda d, request, row: d["board"].update(seeds="two"))

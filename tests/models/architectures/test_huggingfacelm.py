@@ -138,7 +138,7 @@ def test_a_folder_is_finetuned_forgets_and_comes_back_in_its_format(tmp_path):
         ut.write_model(forgot, back, folder)
     with pytest.raises(DataError, match=r"there is no config\.json in it"):
         ut.write_model(forgot, tmp_path / "new", tmp_path)
-    with pytest.raises(ModelError, match="is no model of transformers"):
+    with pytest.raises(ModelError, match="is not a model of transformers"):
         ut.write_model(torch.nn.Linear(1, 1), tmp_path / "new", folder)
     made = ut.run(scenario, "WGA(steps=Steps(lr=0.01, epochs=1))", store=tmp_path / "store", seeds=1, oracles=2, images=False)
     assert made["results"][0]["error"] is None

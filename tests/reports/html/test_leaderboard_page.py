@@ -79,7 +79,7 @@ def test_the_page_says_who_stands_where_who_is_not_ranked_and_who_is_left_out(do
     for words in (
         *("1 Near", "Near(lr=0.3), best of 2 trials", "2 Nothing", "control; defaults", "250", "an upper bound.", "<b>no</b>"),
         *("Near", "2 Nothing 1", "3 Far 1, 2", "not tuned.", "its cost leaves out the 640 models.", "tuned by labels."),
-        *("Told apart", "1 farther", "from none", "1 nearer"),
+        *("Differs from", "1 farther", "none", "1 nearer"),
         *("Other", "it works on memories.", "something odd.", "a small board.", "untrain leaderboard <x>", "Checkpoint()"),
     ):
         assert words in text

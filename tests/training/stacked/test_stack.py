@@ -265,7 +265,7 @@ def test_when_memory_runs_out_examples_are_halved_and_not_models(monkeypatch):
         (Train(model=MLP(norm="batch"), steps=replace_steps(buffers="freeze")), "batch norm does not simply follow"),
         (Train(model=MLP(norm="batch"), steps=Steps(batch=1)), "batch norm does not simply follow"),
         (Train(model=lambda: Drawing()), "vmap refuses it"),
-        (Train(model=lambda: Remembering()), "its answers under vmap are others than alone"),
+        (Train(model=lambda: Remembering()), "its outputs under vmap are others than alone"),
     ],
     ids=["convolution", "frozen", "single", "drawing", "remembering"],
 )

@@ -94,7 +94,7 @@ def _inputs(layer: Layer, given: Tensor) -> Tensor:
         padding, dilation, stride = layer.padding, layer.dilation, layer.stride
         given = F.unfold(given, layer.kernel_size, dilation, padding, stride).mT  # type: ignore[arg-type]
     elif given.ndim == 1:
-        raise ModelError("a linear layer is given one vector for a whole batch: examples cannot be told apart")
+        raise ModelError("a linear layer is given one vector for a whole batch: nothing separates its examples")
     rows = given.reshape(len(given), -1, given.shape[-1])
     return rows if layer.bias is None else torch.cat([rows, rows.new_ones(*rows.shape[:2], 1)], 2)
 

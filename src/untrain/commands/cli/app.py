@@ -20,6 +20,7 @@ from untrain.commands.cli.leaderboard import leaderboard
 from untrain.commands.cli.localize import localize
 from untrain.commands.cli.memorize import memorize
 from untrain.commands.cli.new import new
+from untrain.commands.cli.output import renew_line
 from untrain.commands.cli.report import report
 from untrain.commands.cli.run import run
 from untrain.commands.cli.search import search
@@ -63,6 +64,7 @@ for each in (
 def main() -> None:
     """Run the command; turn errors into one line and an exit code."""
     _keep_stdout_for_results()
+    renew_line()  # what said that the command starts
     with stops() as stop:
         _main(stop)
 

@@ -59,11 +59,12 @@ def starting(name: str) -> Iterator[None]:
     if sys.stderr is None or not sys.stderr.isatty():
         yield
         return
+    renew_line()
     print(f"untrain {name}: starting ..."[: _columns() - 1], end="", file=sys.stderr, flush=True)
     try:
         yield
     finally:
-        _renew(live=True)
+        renew_line()
 
 
 def _columns(stream: TextIO | None = None) -> int:
@@ -74,29 +75,45 @@ def _columns(stream: TextIO | None = None) -> int:
         return 80
 
 
-def tracker(what: str = "models") -> Any:
-    """Make a callback that prints progress on stderr: one line that renews itself on a terminal, elsewhere one in ten seconds."""
-    live = sys.stderr.isatty()
-    last = 0.0
+class Tracker:
+    """Prints progress on stderr: one line that renews itself on a terminal, elsewhere one in ten seconds.
 
-    def on_progress(at: Progress) -> None:
-        nonlocal last
-        now = time.monotonic()
+    Args:
+        what: what is counted.
+        command: whose stages are shown.
+    """
+
+    def __init__(self, what: str = "models", command: str = ""):
+        self.what, self.command = what, command
+        self._live, self._last = sys.stderr.isatty(), 0.0
+
+    def __call__(self, at: Progress) -> None:
+        """Print how much is done, or a note."""
         if at.note is not None:
-            _renew(live)
+            renew_line()
             print(printable(at.note), file=sys.stderr, flush=True)
             return
-        if not live and now - last < 10 and at.done < at.total:
+        if not self._is_due() and at.done < at.total:
             return
-        last = now
         left = "" if at.left is None else f", about {at.left:.0f} s left"
-        done = f"{bar(at.done, at.total)} " if live else ""
-        line = printable(f"{done}{at.done}/{at.total} {at.what or what}, {at.elapsed:.0f} s{left}: {at.label}")
-        end = "\n" if not live or at.done == at.total else ""
-        _renew(live)
-        print(line[: _columns() - 1] if live else line, end=end, file=sys.stderr, flush=True)
+        done = f"{bar(at.done, at.total)} " if self._live else ""
+        line = printable(f"{done}{at.done}/{at.total} {at.what or self.what}, {at.elapsed:.0f} s{left}: {at.label}")
+        self._print(line, "\n" if not self._live or at.done == at.total else "")
 
-    return on_progress
+    def show_stage(self, text: str) -> None:
+        """Print what begins now; on a terminal the next line takes its place."""
+        if self._is_due():
+            self._print(printable(f"untrain {self.command}: {text} ...".replace(" :", ":")), "" if self._live else "\n")
+
+    def _is_due(self) -> bool:
+        now = time.monotonic()
+        due = self._live or now - self._last >= 10
+        self._last = now if due else self._last
+        return due
+
+    def _print(self, line: str, end: str) -> None:
+        renew_line()
+        print(line[: _columns() - 1] if self._live else line, end=end, file=sys.stderr, flush=True)
 
 
 def bar(done: int, total: int) -> str:
@@ -108,9 +125,9 @@ def bar(done: int, total: int) -> str:
     return f"[{'#' * (CELLS * done // total if total else CELLS):{CELLS}}]"
 
 
-def _renew(live: bool) -> None:
+def renew_line() -> None:
     """Begin the last line of a terminal anew."""
-    if live:
+    if sys.stderr is not None and sys.stderr.isatty():
         write_raw(sys.stderr, "\r\x1b[2K")
 
 

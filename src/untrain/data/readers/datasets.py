@@ -242,7 +242,7 @@ def _further(table: datasets.Dataset, taken: set[str], source: str) -> dict[str,
         elif (array := optional(_column(table, name), name, source)) is not None:
             columns[name] = array
     if left:
-        add_note(f"{source}: {len(left)} columns that are not asked for are not read, such as {left[0]!r}")
+        add_note(f"{source}: {len(left)} columns that nobody needs are not read, such as {left[0]!r}")
     return columns
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -15,6 +15,9 @@ from untrain.maths.likelihood_ratio import FLOOR, Gaussians, Variance, folds, ga
 
 _ONLINE = "needs original models; sees only what makes a model resemble the originals, not damage of another kind"
 _OFFLINE = "tests only whether margins are larger than the oracles'; all margins larger by a little count as much as a few by a lot"
+
+
+_PREFIXES = ("mia_lira", "mia_lira_offline")
 
 
 class LiRA(Evaluator):
@@ -55,41 +58,51 @@ class LiRA(Evaluator):
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Area, rates and balanced accuracy of both attacks; both thresholds are 0."""
         scores: dict[str, Measured | str] = {}
-        for prefix, attack in self._attacks(trial).items():
-            names = [name for name in self.scores if name.rpartition("_")[0].removesuffix("_tpr") == prefix]
+        by_prefix = {p: [n for n in self.scores if n.rpartition("_")[0].removesuffix("_tpr") == p] for p in _PREFIXES}
+        asked = {prefix for prefix, names in by_prefix.items() if any(map(trial.asks, names))}
+        for prefix, attack in self._attacks(trial, asked).items():
+            names = by_prefix[prefix]
             scores |= dict.fromkeys(names, attack) if isinstance(attack, str) else attack.measures(prefix, trial.asks)
         return scores
 
     def curves(self, trial: Prepared) -> dict[str, Curve]:
         """ROC curves by attack."""
         titles = {"mia_lira": "LiRA, online", "mia_lira_offline": "LiRA, offline"}
-        return {name: attack.curve(titles[name]) for name, attack in self._attacks(trial).items() if not isinstance(attack, str)}
+        attacks = self._attacks(trial, set(_PREFIXES))
+        return {name: attack.curve(titles[name]) for name, attack in attacks.items() if not isinstance(attack, str)}
 
-    def _attacks(self, trial: Prepared) -> dict[str, HeldOutScores | str]:
+    def _attacks(self, trial: Prepared, asked: Set[str]) -> dict[str, HeldOutScores | str]:
         on_forget = trial.side == "forget"
         if not on_forget.any() or len(trial.oracle) < 3:
             counts = f"{len(trial.oracle)} oracles and {int(on_forget.sum())} forget examples"
             reason = f"{counts}: at least 3 oracles and 1 example are needed"
-            return dict.fromkeys(("mia_lira", "mia_lira_offline"), reason)
+            return dict.fromkeys(_PREFIXES, reason)
         ours, theirs = trial.unlearned[:, on_forget], trial.oracle[:, on_forget]
         count = parts_for(self.parts, len(ours), len(theirs), 2)
         our_folds, oracle_folds = folds(ours, count), folds(theirs, count)
         outside = self._fit(theirs, oracle_folds, count)
-        offline = HeldOutScores(
-            standardized(ours, our_folds, outside), standardized(theirs, oracle_folds, outside), (our_folds, oracle_folds)
-        )
+        attacks: dict[str, HeldOutScores | str] = {}
+        if "mia_lira_offline" in asked:
+            attacks["mia_lira_offline"] = HeldOutScores(
+                standardized(ours, our_folds, outside), standardized(theirs, oracle_folds, outside), (our_folds, oracle_folds)
+            )
         if trial.original is None or len(trial.original) < 3:
             have = "no" if trial.original is None else len(trial.original)
-            return {"mia_lira": f"{have} original models: LiRA online needs at least 3", "mia_lira_offline": offline}
-        saw = trial.original[:, on_forget]
+            return {"mia_lira": f"{have} original models: LiRA online needs at least 3", **attacks}
+        saw = trial.original
         most = max(count, min(self.parts, len(saw)))  # one unlearned model does not cost half of the originals
-        inside = self._fit(saw, folds(saw, most), most)
+
+        def fit_originals() -> Gaussians:
+            here = saw[:, on_forget]
+            return self._fit(here, folds(here, most), most)
+
+        inside = trial.once(most, fit_originals)
         online = HeldOutScores(
             log_ratios(ours, our_folds, inside, outside),
             log_ratios(theirs, oracle_folds, inside, outside),
             (our_folds, oracle_folds),
         )
-        return {"mia_lira": online, "mia_lira_offline": offline}
+        return {"mia_lira": online, **attacks}
 
     def _fit(self, sample: Array, fold: Array, count: int) -> Gaussians:
         return gaussians(sample, without(fold, count), self.variance, self.floor)

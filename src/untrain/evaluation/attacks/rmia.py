@@ -65,14 +65,15 @@ class RMIA(Evaluator):
         on_forget, on_test = trial.side == "forget", trial.side == "test"
         if len(trial.oracle) < 2 or not on_forget.any() or not on_test.any():
             return f"{len(trial.oracle)} oracles: at least 2 are needed, and examples to forget and to test on"
-        x = [population[:, on_forget] for population in (trial.unlearned, trial.oracle)]
         on_test &= ~np.isnan(trial.oracle[0])
-        z = [population[:, on_test] for population in (trial.unlearned, trial.oracle)]
+        both, split = np.r_[np.flatnonzero(on_forget), np.flatnonzero(on_test)], int(on_forget.sum())
+        log_p = [population[:, both] for population in (trial.unlearned, trial.oracle)]
         count = parts_for(self.parts, len(trial.unlearned), len(trial.oracle), 1)
-        at = [folds(each, count) for each in x]
+        at = [folds(each[:, :split], count) for each in log_p]
         keep = without(at[1], count)
-        usual = [marginals(means(each[1], keep), self.a) for each in (x, z)]
-        ours, theirs = (relative(x[i] - usual[0][at[i]], z[i] - usual[1][at[i]], self.gamma) for i in (0, 1))
+        usual = marginals(means(log_p[1], keep), self.a)
+        ratios = [each - usual[fold] for each, fold in zip(log_p, at, strict=True)]
+        ours, theirs = (relative(each[:, :split], each[:, split:], self.gamma) for each in ratios)
         if not trial.asks("mia_rmia_accuracy"):  # which alone has a threshold
             return HeldOutScores(ours, theirs, (at[0], at[1]))
         medians = np.array([np.median(theirs[row]) for row in keep])

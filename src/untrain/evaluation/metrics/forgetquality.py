@@ -47,7 +47,7 @@ class ForgetQuality(Evaluator):
         here = (trial.side == "forget") & ~np.isnan(trial.oracle).any(0)
         n = int(here.sum())
         if not n:
-            return dict.fromkeys(self.scores, "no forget example is asked in other words and wrongly")
+            return dict.fromkeys(self.scores, "no forget example comes with a question in other words and wrong answers")
         known = log_p_values(n)
         ours, theirs = (np.sort(table[:, here], axis=1) for table in (trial.unlearned, trial.oracle))
         logs = np.array([[known[distance(one, other)] for other in theirs] for one in ours])

@@ -53,5 +53,5 @@ class KnowMem(Evaluator):
         for name, side, at in (*((f"knowmem_{side}", side, 0) for side in SIDES), ("knowmem_said", "forget", 1)):
             here = asked & (trial.side == side)
             part = Part(1, "unlearned", side, trial.unlearned[:, here, at])
-            scores[name] = Measure((part,)) if here.any() else f"nothing is asked about the {side} documents"
+            scores[name] = Measure((part,)) if here.any() else f"there are no questions about the {side} documents"
         return scores

@@ -46,6 +46,6 @@ class ModelUtility(Evaluator):
         """The harmonic mean of the three means."""
         here = (trial.side == "retain") & ~np.isnan(trial.oracle).any((0, 2))
         if not here.any():
-            return {"model_utility": "no retain example is asked in other words and wrongly"}
+            return {"model_utility": "no retain example comes with a question in other words and wrong answers"}
         terms = tuple(Measure((Part(1, "unlearned", "retain", trial.unlearned[:, here, at]),)) for at in range(3))
         return {"model_utility": Formula(terms, harmonic_mean)}

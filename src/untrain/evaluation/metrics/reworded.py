@@ -49,7 +49,7 @@ class Reworded(Evaluator):
         for side in ("forget", "retain"):
             here = known & (trial.side == side)
             plain, best = (Part(sign, "unlearned", side, trial.unlearned[:, here, at]) for at, sign in enumerate((-1, 1)))
-            none = f"no {side} example is asked in other words"
+            none = f"no {side} example comes with a question in other words"
             scores[f"reworded_{side}"] = Measure((best,)) if here.any() else none
             if side == "forget":
                 scores["reworded_gain"] = Measure((best, plain)) if here.any() else none

@@ -47,6 +47,6 @@ class TruthRatio(Evaluator):
             values = np.exp(-np.abs(log_ratio)) if side == "forget" else np.maximum(0.0, 1 - np.exp(np.minimum(log_ratio, 0.0)))
             part = Part(1, "unlearned", side, values)
             scores[f"truth_ratio_{side}"] = (
-                Measure((part,)) if here.any() else f"no {side} example is asked in other words and wrongly"
+                Measure((part,)) if here.any() else f"no {side} example comes with a question in other words and wrong answers"
             )
         return scores

@@ -39,7 +39,7 @@ class Answers(Observer):
     by_labels: ClassVar[bool] = True
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "answered_forget": ScoreInfo(
-            "share of some questions of the forget set that a model answers word by word as it was taught", "fraction",
+            "share of some questions of the forget set whose taught answer a model returns word by word", "fraction",
             "the oracles' value", "an answer in other words counts as none; a few questions stand for all", margin=0.05,
             above="remembers: says more of the forgotten answers word by word than retrained models do",
             below="over-forgets: says fewer of the forgotten answers word by word than retrained models do",

@@ -32,8 +32,8 @@ def _abouts() -> dict[str, ScoreInfo]:
     for name, whose in _WHOSE.items():
         means = f"accuracy on {whose} of a linear probe of frozen features, fitted on other test examples"
         harm = "loses utility" if name == "test" else "over-forgets"
-        below = f"{harm}: features tell less of {whose} than those of retrained models"
-        more = f"features tell more of {whose} than those of retrained models"
+        below = f"{harm}: features reveal less of {whose} than those of retrained models"
+        more = f"features reveal more of {whose} than those of retrained models"
         above = more if name == "test" else f"remembers in its features: {more}"
         texts[f"probe_{name}_accuracy"] = ScoreInfo(
             means, "fraction", "the oracles' value", _WEAK, below=below, above=above, margin=_MARGIN
@@ -94,7 +94,7 @@ class LinearProbe(Observer):
     def _drawn(self, sight: ObserverContext) -> Array:
         labels = sight.test.y[:].cpu().numpy()
         if labels.ndim != 1 or labels.dtype.kind not in "iu":
-            raise DataError("a probe tells classes, and the targets of these examples are none")
+            raise DataError("a probe predicts classes, and the targets of these examples are not classes")
         if len(np.unique(labels)) < 2:
             raise DataError(f"{len(labels)} test examples are too few for a probe: it needs two classes to fit on")
         share = min(1.0, self.most / max(len(labels), 1))

@@ -24,9 +24,9 @@ BLIND = "the untouched originals would pass too: within these margins the reques
 LOOK = "a closer look, or more models"
 MORE_EXAMPLES = "more examples, since retrained models do not differ"
 NO_ORIGINALS = (
-    "no originals were given: whether they would pass too, and whether retrained models are a fair yardstick, was not looked at"
+    "no originals were given: so nothing checks whether they would pass too, or whether retrained models are a fair yardstick"
 )
-NOTHING = "no endpoint of the forget set can be had"
+NOTHING = "no endpoint of the forget set has a value"
 HIDDEN = "hides: "  # how the words of a score begin that sees what comes back
 _WAYS = {
     "remembers": "remembers",

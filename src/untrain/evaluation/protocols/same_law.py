@@ -44,7 +44,7 @@ class SameLaw:
                 f"warning: the retrained models are not of the law of the board's {tested}, {moved}: severities of stored and of "
                 "new rows cannot be compared; make the board again here"
             )
-        return f"the retrained models are not told from the board's {tested}; {moved}"
+        return f"no test separates the retrained models from the board's {tested}; {moved}"
 
 
 def same_law(ours: Yardstick, theirs: Yardstick) -> SameLaw:

@@ -33,6 +33,7 @@ class Reference:
         start: verdicts on the originals themselves; empty without them.
         level: share of false alarms, over all scores of a method.
         refused: why scores are missing for such models, by score.
+        original: outputs of the originals; a method that leaves them alone is not scored again.
         known: what oracles and originals score, by the evaluator's id and the number of unlearned models, as methods ask.
         floors: scores of groups of the oracles against the others, by the evaluator's id.
     """
@@ -43,12 +44,14 @@ class Reference:
     start: Mapping[str, Verdict]
     level: float = LEVEL
     refused: Mapping[str, str] = field(default_factory=dict)
+    original: Observation | None = None
     known: dict[tuple[int, int], dict[str, ReferenceScore]] = field(default_factory=dict)
     floors: dict[int, Floors] = field(default_factory=dict)
 
-    def case(self, evaluator: Evaluator, ready: Mapping[str, Array], unlearned: Observation) -> Case:
-        """Prepare a method's models for an evaluator."""
-        return Case(evaluator, {**ready, "unlearned": evaluator.prepare(unlearned)}, self.floors.setdefault(id(evaluator), {}))
+    def case(self, evaluator: Evaluator, ready: Mapping[str, Array], unlearned: Observation | None) -> Case:
+        """Prepare a method's models for an evaluator; None are the originals, which are prepared."""
+        ours = ready["original"] if unlearned is None else evaluator.prepare(unlearned)
+        return Case(evaluator, {**ready, "unlearned": ours}, self.floors.setdefault(id(evaluator), {}))
 
     def scores(self, case: Case) -> dict[str, ReferenceScore]:
         """Scores of oracles and originals, computed for the first method with so many models."""
@@ -64,11 +67,11 @@ def lacks(evaluator: Evaluator, seen: Observation) -> str:
     if not missing:
         return ""
     if any(name.startswith(PROBE) for name in missing):
-        return f"needs {', '.join(missing)}, which the models were not asked"
+        return f"needs {', '.join(missing)}, and this run has no outputs on it"
     if "spread" in missing:
         return f"needs models that differ from seed to seed, and the {seen.models} oracles are the same one"
     if "margin" in seen.outputs:
-        given = {"strata": "labels", "classes": "labels that are classes", "correct": "whole logits, which tell what is correct"}
+        given = {"strata": "labels", "classes": "labels that are classes", "correct": "whole logits, which say what is correct"}
         return f"only margins were given, and this score needs {', '.join(given.get(name, name) for name in missing)}"
     return f"needs {', '.join(missing)}, which {type(seen.task).__name__} does not give"
 
@@ -92,7 +95,7 @@ def reference_of(
 
     (chosen, ready, start), reasons = without_culprits(prepare, chosen, lambda e: e)
     refused |= {n: why for e in given for n, about in e.scores.items() if about.side in sides and (why := reasons.get(n))}
-    return Reference(tuple(chosen), oracle, tuple(ready), start, level, refused, floors=floors)
+    return Reference(tuple(chosen), oracle, tuple(ready), start, level, refused, original, floors=floors)
 
 
 def assess(
@@ -111,12 +114,14 @@ def assess(
         and excess, the most extreme first, at most 50), their ``counts``, and the ``chance`` of either when nothing is the matter.
     """
 
+    unchanged = reference.original is not None and unlearned.equals(reference.original)
+
     def score(able: Sequence[tuple[Evaluator, Mapping[str, Array]]]) -> tuple[dict[str, Score], Mapping[str, Verdict]]:
-        cases = [reference.case(e, ready, unlearned) for e, ready in able]
+        cases = [reference.case(e, ready, None if unchanged else unlearned) for e, ready in able]
         scores: dict[str, Score] = {}
         for case in cases:
             scores |= compare(case.evaluator, case.ready, reference.oracle, draws, known=reference.scores(case))
-        return scores, verdicts(cases, reference.oracle, reference.level)
+        return scores, reference.start if unchanged else verdicts(cases, reference.oracle, reference.level)
 
     pairs = list(zip(reference.chosen, reference.ready, strict=True))
     (scores, by_score), reasons = without_culprits(score, pairs, lambda pair: pair[0])

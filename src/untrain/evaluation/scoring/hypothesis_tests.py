@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -132,10 +133,10 @@ def _tested(case: Case, outputs: Observation, orders: Array, size: int, estimate
     if not abouts:
         return {}
     pool = joined(case.ready["unlearned"], case.ready["oracle"])
-    noisy = bool(np.any(outputs.labels != outputs.true))
+    noisy, side, kept = bool(np.any(outputs.labels != outputs.true)), np.asarray(outputs.side), dict[Hashable, Any]()
 
     def measure(ours: Array, theirs: Array, only: frozenset[str]) -> Mapping[str, object]:
-        return case.evaluator.evaluate(Prepared(ours, theirs, np.asarray(outputs.side), noisy, case.ready.get("original"), only))
+        return case.evaluator.evaluate(Prepared(ours, theirs, side, noisy, case.ready.get("original"), only, kept))
 
     by_score, anew = {}, {}
     wanted = frozenset(abouts)

@@ -102,7 +102,7 @@ class Board:
         """Remarks on its size."""
         few = [f"{self.seeds} seeds (of {ENOUGH_SEEDS})"] if self.seeds < ENOUGH_SEEDS else []
         few += [f"{self.oracles} retrained models (of {ENOUGH_ORACLES})"] if self.oracles < ENOUGH_ORACLES else []
-        return [f"a small board: {' and '.join(few)}; intervals are wide, and few methods can be told apart"] if few else []
+        return [f"a small board: {' and '.join(few)}; intervals are wide, and few methods can be shown to differ"] if few else []
 
 
 def _texts(*parts: object) -> bool:

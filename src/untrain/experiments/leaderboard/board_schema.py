@@ -92,7 +92,7 @@ class StoredRequest(_Part):
             raise ValueError("two rows have one name")
         for row in self.rows:
             if row.yardstick >= len(self.yardsticks):
-                raise ValueError(f"{row.name} is held against yardstick {row.yardstick} of {len(self.yardsticks)}")
+                raise ValueError(f"{row.name} refers to yardstick {row.yardstick} of {len(self.yardsticks)}")
             _check_width(row.values or [], len(first.endpoints))
         return self
 

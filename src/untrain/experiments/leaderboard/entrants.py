@@ -146,7 +146,7 @@ def _less(
     found, fixed = ({canonical(method) for method in some} for some in (methods, controls))
     for method in without:
         if canonical(method) in fixed:
-            raise BadInput(f"--without {method!r}: it is a control, which others are held against")
+            raise BadInput(f"--without {method!r}: it is a control, with which others are compared")
         if canonical(method) not in found:
             raise BadInput(f"--without {method!r}: it takes no part anyway; methods take part with their defaults")
         left_out.append(LeftOut(repr(method), "--without leaves it out"))

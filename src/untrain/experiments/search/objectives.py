@@ -94,7 +94,7 @@ AIMS = (
     Objective(
         "oracle",
         "{mean} on validation data, less how far {mean} on the forget set lies from that of retrained models",
-        "oracle-guided: models retrained without the forget set were looked at, which is not to be had where unlearning is needed; "
+        "oracle-guided: it used models retrained without the forget set, which nobody has where unlearning is needed; "
         "do not compare what was chosen so with methods that were not",
         _oracle,
         oracle=True,

@@ -10,7 +10,7 @@ import numpy as np
 from untrain.reports import formatting
 from untrain.reports.html.chart_spec import Axis, Chart, Trace
 from untrain.reports.html.label_placement import NARROW, WIDE, beside
-from untrain.reports.leaderboard import severity, told_apart
+from untrain.reports.leaderboard import differing, severity
 
 Row = Mapping[str, Any]
 LOOKS = {"method": ("ours", "circle"), "control": ("original", "square")}
@@ -35,7 +35,7 @@ def rank_chart(standings: Sequence[Row], names: Mapping[str, str], controls: set
     for kind, chosen in _split(standings, controls):
         colour, symbol = LOOKS[kind]
         hover = tuple(
-            f"{names[s['name']]}\nrank {s['rank']:g}, {s['rank_low']:.0f} to {s['rank_high']:.0f}\ntold apart: {told_apart(s)}"
+            f"{names[s['name']]}\nrank {s['rank']:g}, {s['rank_low']:.0f} to {s['rank_high']:.0f}\ndiffers from: {differing(s)}"
             for _, s in chosen
         )
         traces.append(

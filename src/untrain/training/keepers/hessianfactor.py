@@ -92,10 +92,10 @@ class KeptFactor:
             ModelError: they are of another keeper, or of another version.
         """
         if set(tensors) != _NAMES:
-            raise ModelError("what was kept is no HessianFactor of this version: train the model again")
+            raise ModelError("what was kept is not a HessianFactor of this version: train the model again")
         arrays = {name: value.detach().cpu().numpy() for name, value in tensors.items()}
         if len(arrays["counts"]) != COUNTS:
-            raise ModelError("what was kept is no HessianFactor of this version: train the model again")
+            raise ModelError("what was kept is not a HessianFactor of this version: train the model again")
         longest, gradient, spent, rcond = (float(v) for v in arrays["measures"])
         mean, original, examples, removed, releases, corrected = (int(v) for v in arrays["counts"])
         factor = PositiveFactor(arrays["lower"], arrays["scale"], rcond)

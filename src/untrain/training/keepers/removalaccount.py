@@ -106,7 +106,7 @@ class KeptAccount:
             ModelError: they are of another keeper, or of another version.
         """
         if set(tensors) != NAMES or len(tensors["measures"]) != len(MEASURES) + 4:
-            raise ModelError("what was kept is no RemovalAccount of this version: train the model again")
+            raise ModelError("what was kept is not a RemovalAccount of this version: train the model again")
         arrays = {name: value.detach().cpu().numpy() for name, value in tensors.items()}
         counts = {name: int(value) for name, value in zip(COUNTS, arrays["counts"], strict=True)}
         count = len(MEASURES)

@@ -99,7 +99,7 @@ class Train(Learner):
         asked, taught = self.model.sees(given), self.model.sees(changed)
         if asked != taught:
             raise ModelError(
-                f"augmented images reach the model as {taught} and images that it is asked about as {asked}: keep their size, or "
+                f"augmented images reach the model as {taught} and images to predict as {asked}: keep their size, or "
                 f"have the model see that of both, such as Preprocessed(model=..., crop={taught[-1]})"
             )
 

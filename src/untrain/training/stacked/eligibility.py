@@ -77,7 +77,7 @@ def _tried(models: list[nn.Module], examples: Examples, task: Task) -> str | Non
     with torch.no_grad():
         alone = torch.cat([task.forward(model.eval(), batch) for model in models])
         if not torch.allclose(task.forward(stack.eval(), twice), alone, rtol=1e-3, atol=1e-4):
-            return "its answers under vmap are others than alone"
+            return "its outputs under vmap are others than alone"
     each = task.loss(stack.train(), twice)
     return None if each.shape == (len(twice),) else "its task gives no loss an example"
 

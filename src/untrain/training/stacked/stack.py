@@ -161,7 +161,7 @@ def check_finite(members: Sequence[Member], outputs: Mapping[str, np.ndarray[Any
     """
     bad = ~np.all([np.isfinite(array).reshape(len(array), -1).all(1) for array in outputs.values()], axis=0)
     if bad.any():
-        raise NotFinite(f"{_named(members, torch.from_numpy(bad))} answer with NaN or infinite values: lower their lr")
+        raise NotFinite(f"{_named(members, torch.from_numpy(bad))} put out NaN or infinite values: lower their lr")
 
 
 class Walk:
