@@ -29,7 +29,7 @@ def fall_bound(fall: float, before: int, after: int) -> float:
 
 
 def level_of_look(alpha: float, look: int) -> float:
-    """The level at which look 1, 2, 3, ... is taken, so that all looks together, however many, raise a false alarm at most at ``alpha``.
+    """The level of look 1, 2, 3, ..., at which all looks together, however many, raise a false alarm at most at ``alpha``.
 
     It is ``alpha / (k (k + 1))``, which sums to ``alpha`` over all k (Bonferroni with unequal shares).
 

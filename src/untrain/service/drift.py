@@ -34,7 +34,8 @@ def drift(runs: Sequence[RunFacts], settings: Settings) -> dict[str, Any]:
         alarms.append({
             "what": f"validation accuracy fell from {test['reference']:.3f} to {test['now']:.3f}",
             "false_alarm_rate": settings.level,
-            "based_on": f"a fall of {test['fall']:.3f} between {before} and {after} validation examples, which chance makes with probability at most {test['bound']:.2g} where the model is as good as it was; look "
+            "based_on": f"a fall of {test['fall']:.3f} between {before} and {after} validation examples, "
+            f"which chance makes with probability at most {test['bound']:.2g} where the model is as good as it was; look "
             f"{test['looks']} since retraining is taken at {test['level']:.2g}, so that all looks together raise a false alarm "
             f"with probability at most {settings.level:g}, if validation examples are independent draws that no method saw",
         })  # fmt: skip

@@ -159,10 +159,11 @@ class Ledger:
         names = [row["request"] for row in rows if row["request"] != but]
         return {name: names.count(name) for name in sorted(set(names))}
 
-    def gone(self) -> set[str]:
-        """Hashes of all ids that the current checkpoint has forgotten."""
+    def gone(self, before: int | None = None) -> set[str]:
+        """Hashes of all ids that the current checkpoint has forgotten, or those that runs before a number forgot."""
         with self.database.reading() as tables:
-            names = [row["id"] for row in tables.rows("requests", {"state": list(DONE)})]
+            runs = [row["id"] for row in tables.rows("batches", {"state": "done"}) if before is None or row["number"] < before]
+            names = [row["id"] for row in tables.rows("requests", {"batch": runs, "state": list(DONE)})]
             return {row["hash"] for row in tables.rows("subjects", {"request": names})}
 
     def check(self) -> list[str]:

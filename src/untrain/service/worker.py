@@ -91,6 +91,7 @@ def run_once(
 def _work(service: Service, batch: Batch, job: Worker, out: Path) -> dict[str, Any]:
     """Do the job; whatever goes wrong is recorded without the ids that its message may name."""
     ids: list[str] = []
+    settings = service.settings
     try:
         model = service.checkpoint(batch.checkpoint)
         if file_digest(model) != batch.before:
@@ -102,9 +103,7 @@ def _work(service: Service, batch: Batch, job: Worker, out: Path) -> dict[str, A
         with scratch("request", near=service.spool) as folder:
             listed = folder / "ids.csv"
             listed.write_bytes(spool.as_list(ids))
-            settings = service.settings
             document = job(Job(model, settings.data, listed, out, settings.options, lambda each: salt.hashed(each) in known))
-            files: dict[str, Any] = {"data": _digest(service.settings.data), "ids": file_digest(listed)}
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         fail(service.ledger, batch, "its message names an id" if names_an_id(text, set(ids)) else text[:500])
@@ -117,8 +116,9 @@ def _work(service: Service, batch: Batch, job: Worker, out: Path) -> dict[str, A
     if not out.exists():
         fail(service.ledger, batch, "the job wrote no checkpoint")
         raise RunFailed(f"the job ended and wrote no checkpoint to {out}")
-    files["ids_in_list"] = len(ids)
-    return {"forget": scrubbed(document, set(ids)), "files": files, "options": dict(service.settings.options)}
+    # No plain digest of the list: who can guess the ids could check the guess against it. Certificates have one, and say so.
+    facts = {"forget": scrubbed(document, set(ids)), "data": _digest(settings.data), "options": dict(settings.options)}
+    return {**facts, "by": settings.name, "ids": len(ids), "requests": list(batch.requests)}
 
 
 def _digest(data: str) -> str | None:
