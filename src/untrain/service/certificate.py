@@ -144,5 +144,3 @@ def conclusion(
     else:
         parts.append("No audit was made, so nothing here says how much of these rows the model still holds.")
     return " ".join(parts)
-
-

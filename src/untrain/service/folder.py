@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -126,14 +126,19 @@ def make_service(folder: str | Path, settings: Settings) -> Service:
     return service
 
 
-def open_service(folder: str | Path) -> Service:
+def open_service(folder: str | Path, database: str = "") -> Service:
     """Open a service.
+
+    Args:
+        folder: where it is.
+        database: URL that goes before the one in its settings, for a password that is not to be on disk; empty for none.
 
     Raises:
         BadInput: there is none, or its settings are wrong.
     """
     place = user_path(folder).absolute()
     settings = load(place)
+    settings = replace(settings, database=database) if database else settings
     return Service(place, settings, _ledger(place, settings))
 
 

@@ -12,14 +12,14 @@ from typing import Any
 from untrain.core.errors import RunFailed, StoreError, UntrainError
 from untrain.core.work_files import clear, scratch, work_name
 from untrain.service import spool
-from untrain.service.canonical import file_digest
+from untrain.service.canonical import file_digest, sha256
 from untrain.service.drift import drift
 from untrain.service.facts import facts_of
 from untrain.service.folder import Service
 from untrain.service.leases import DEATHS, LEASE, LostLease, alive, claim, fail, finish, release
 from untrain.service.ledger import Batch, document_of
 from untrain.service.private import names_an_id, scrubbed
-from untrain.service.states import DONE
+from untrain.service.states import DONE, check_step
 
 
 @dataclass(frozen=True)
@@ -151,3 +151,18 @@ def drift_of(service: Service) -> dict[str, Any]:
     """Drift of the current checkpoint from retraining."""
     runs = [facts_of(document_of(row).get("forget")) for row in service.ledger.runs()]
     return drift(runs, service.settings)
+
+
+def plan_of(service: Service, request: str, job: Worker, by: str) -> dict[str, Any]:
+    """What a run of one request would do, by a job that only plans; the request is planned then."""
+    ids, at = service.ids(request), service.ledger.current()
+    known, salt = service.ledger.gone(), service.ledger.salt
+    check_step(request, service.ledger.request(request)["state"], "planned")
+    with scratch("plan", near=service.spool) as folder:
+        listed = folder / "ids.csv"
+        listed.write_bytes(spool.as_list(ids))
+        settings, model = service.settings, service.checkpoint(at["checkpoint"])
+        out = folder / "planned"
+        plan = job(Job(model, settings.data, listed, out, settings.options, lambda each: salt.hashed(each) in known))
+    service.ledger.move(request, "planned", by=by, plan=sha256(scrubbed(plan, set(ids))))
+    return plan

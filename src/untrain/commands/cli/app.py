@@ -21,10 +21,12 @@ from untrain.commands.cli.localize import localize
 from untrain.commands.cli.memorize import memorize
 from untrain.commands.cli.new import new
 from untrain.commands.cli.report import report
+from untrain.commands.cli.request import request
 from untrain.commands.cli.run import run
 from untrain.commands.cli.search import search
 from untrain.commands.cli.signals import Stop, stops
 from untrain.commands.cli.store import store
+from untrain.commands.cli.verify import verify
 from untrain.core.environment import working_folder
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
 from untrain.core.escapes import PrintableStream, printable
@@ -55,9 +57,10 @@ def _root(
 
 for each in (
     *(demo, run, audit, localize, memorize, attribute, report, search, leaderboard),
-    *(methods, localizers, evaluators, observers, scenarios, executors, show, check, new, store),
+    *(methods, localizers, evaluators, observers, scenarios, executors, show, check, new, store, verify),
 ):
     app.command()(each)
+app.add_typer(request)
 
 
 def main() -> None:
