@@ -133,7 +133,7 @@ def _engine(url: str) -> tuple[sql.Engine, str]:
             f"{kind!r} is not a database that can be used here: it must be sqlite:///PATH or postgresql://USER@HOST/NAME"
         )
     name = parsed.render_as_string(hide_password=True)
-    waits = {"timeout": WAIT} if kind == "sqlite" else {"connect_timeout": WAIT}
+    waits = {"timeout": WAIT} if kind == "sqlite" else {"connect_timeout": WAIT, "client_encoding": "utf8"}
     try:
         # Without a pool, no connection is shared with a process that was forked; without parameters, no error shows a value.
         engine = sql.create_engine(

@@ -50,9 +50,8 @@ def _list(document: Document, arguments: Arguments) -> None:
         return
     for row in document["requests"]:
         late = "  LATE" if row["id"] in document["late"] else ""
-        typer.echo(
-            f"{row['id']:8} {row['state']:10} due {row['deadline']}{late}  {row['ids']:>6} ids  {row['reference'] or row['error']}"
-        )
+        more = row["error"] or row["reference"]
+        typer.echo(f"{row['id']:8} {row['state']:10} due {row['deadline']}{late}  {row['ids']:>6} ids  {more}".rstrip())
     if not document["requests"]:
         typer.echo("no requests")
     typer.echo(f"checkpoint {document['number']}: {document['checkpoint']}")
