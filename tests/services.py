@@ -1,4 +1,4 @@
-"""Services of requests for tests: a small one, a job that adds up what was forgotten, workers that are killed, a server of its own."""
+"""Services of requests for tests: a small one, a job that adds up what was forgotten, workers that are killed, a server."""
 
 import multiprocessing
 import os

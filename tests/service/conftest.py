@@ -3,9 +3,11 @@
 import itertools
 
 import pytest
-from services import POSTGRES, postgres
 
+from services import POSTGRES, add_up, no_word, postgres, service_in
 from untrain.runtime.database import Database
+from untrain.service.publish import publisher
+from untrain.service.worker import run_once
 
 COUNT = itertools.count()
 
@@ -28,3 +30,14 @@ def database(request):
     with engine.connect() as connection:
         connection.exec_driver_sql(f"create database {name}")
     return url.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(scope="session")
+def done(tmp_path_factory):
+    """A service in which one run forgot two requests; treat it as read-only."""
+    service = service_in(tmp_path_factory.mktemp("done"))
+    for ids in (["u1", "u2"], ["u3"]):
+        service.approve(service.add(ids, reference="T-17")["id"], "ann")
+    run_once(service, add_up, publisher(service, no_word))
+    assert service.ledger.check() == []
+    return service

@@ -1,8 +1,8 @@
 """A worker may be killed at any moment: the ledger goes on, and every request is forgotten once."""
 
 import pytest
-from services import kill_workers, service_in
 
+from services import kill_workers, service_in
 from untrain.service.verification import verify_certificate
 
 

@@ -16,7 +16,7 @@ from untrain.core.paths import user_path
 if TYPE_CHECKING:
     from untrain.service.folder import Service
     from untrain.service.settings import Settings
-    from untrain.service.worker import Job
+    from untrain.service.worker import RequestJob
 
 PASSPHRASE = "UNTRAIN_KEY_PASSPHRASE"
 DATABASE = "UNTRAIN_DATABASE"
@@ -132,7 +132,7 @@ def _ids_of_data(settings: Settings) -> Any:
     return np.array([row[at] for row in rows[1:]])
 
 
-def forget_job(job: Job, dry_run: bool = False) -> Document:
+def forget_job(job: RequestJob, dry_run: bool = False) -> Document:
     """Forget by ``untrain.forget``; its document."""
     from untrain.commands.forget import forget
 

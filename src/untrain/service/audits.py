@@ -10,6 +10,7 @@ from untrain.core.atomic_write import atomic_write
 from untrain.core.errors import DataError, RequestError
 from untrain.service.canonical import canonical, parse_canonical, sha256
 from untrain.service.folder import Service
+from untrain.service.log import body_of
 
 KEPT = ("value", "low", "high", "floor", "ceiling", "ideal", "reason")
 
@@ -38,7 +39,7 @@ def audit_of(service: Service, request: str) -> dict[str, Any] | None:
     entries = [row for row in service.ledger.history(request) if row["event"] == "audited"]
     if not entries:
         return None
-    digest = str(parse_canonical(entries[-1]["body"], "the log").get("audit"))
+    digest = str(body_of(entries[-1]).get("audit"))
     file = service.folder / "audits" / f"{digest}.json"
     try:
         kept = parse_canonical(file.read_bytes(), file.name)

@@ -35,6 +35,8 @@ def parse_canonical(text: str | bytes, name: str) -> Any:
         DataError: it is not JSON, or not in its one spelling.
     """
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if not isinstance(raw, bytes):  # a damaged table may hold anything
+        raise DataError(f"{name} is not a document of untrain: it is not a text")
     try:
         value = json.loads(raw.decode("ascii"), parse_constant=_refuse)
         same = canonical(value).encode() == raw.removesuffix(b"\n")

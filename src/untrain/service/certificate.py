@@ -14,7 +14,7 @@ from untrain.service.canonical import parse_canonical
 from untrain.service.facts import facts_of
 from untrain.service.folder import Service
 from untrain.service.ledger import document_of
-from untrain.service.log import moment
+from untrain.service.log import body_of, moment
 from untrain.service.states import DONE
 
 FORMAT = 1
@@ -36,7 +36,9 @@ def certificate(service: Service, request: str) -> dict[str, Any]:
 
     Raises:
         RequestError: it is not forgotten yet.
+        StoreError: somebody changed the ledger.
     """
+    service.ledger.refuse_changed()
     row = service.ledger.request(request)
     if row["state"] not in DONE:
         raise RequestError(f"{request} is {row['state']}: a certificate exists once it is forgotten")
@@ -82,7 +84,7 @@ def entry_of(service: Service, run: Row) -> dict[str, Any]:
     """The entry of the log that recorded a run: its number and digest, to compare with the ledger."""
     with service.ledger.database.reading() as tables:
         rows = tables.rows("log", {"event": "done"}, ("seq",))
-    entry = next(row for row in rows if parse_canonical(row["body"], "the log").get("batch") == run["id"])
+    entry = next(row for row in rows if body_of(row).get("batch") == run["id"])
     return {"entry": entry["seq"], "digest": entry["digest"], "before": entry["before"]}
 
 

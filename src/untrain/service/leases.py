@@ -59,14 +59,14 @@ def claim(ledger: Ledger, worker: str, most: int = 0, lease: float = LEASE, deat
 
 def _is_dead(run: Row, now: float, lease: float) -> bool:
     # Of a process of this machine we know at once that it is gone; of others we wait.
-    silent = now - run["beat"]
-    return not -lease <= silent <= lease or is_abandoned(Path(run["worker"]), math.inf)
+    silent = now - run["beat"] if isinstance(run["beat"], int | float) else lease + 1
+    return not -lease <= silent <= lease or is_abandoned(Path(str(run["worker"])), math.inf)
 
 
 def _hand_back(tables: Transaction, run: Row, why: str, deaths: int) -> None:
     tables.change("batches", {"id": run["id"], "state": "running"}, {"state": "lost"})
     for row in tables.rows("requests", {"batch": run["id"], "state": "running"}, ("id",)):
-        count = row["deaths"] + 1
+        count = row["deaths"] + 1 if isinstance(row["deaths"], int) else 1
         if count >= deaths:
             error = f"{count} workers died at it; look at memory and at what stops them, then approve it again"
             step(tables, row["id"], "failed", batch="", deaths=0, error=error)
@@ -96,14 +96,14 @@ def finish(ledger: Ledger, batch: Batch, checkpoint: str, after: str, document: 
     Raises:
         LostLease: another worker has the run by now.
     """
-    text = spelled(document)
-    values = {"state": "done", "after": after, "checkpoint": checkpoint, "document": text, "finished": moment()}
+    text, finished = spelled(document), moment()
+    values = {"state": "done", "after": after, "checkpoint": checkpoint, "document": text, "finished": finished}
     with ledger.database.writing() as tables:
         if current(tables)["sha256"] != batch.before or not tables.change("batches", _held(batch), values):
             raise LostLease(f"run {batch.id} went to another worker, since this one was silent for too long: nothing was recorded")
         append(
             tables, "done", batch=batch.id, number=batch.number, before=batch.before, after=after, checkpoint=checkpoint,
-            document=sha256(text), requests=len(batch.requests),
+            document=sha256(text), requests=len(batch.requests), finished=finished,
         )  # fmt: skip
         for each in batch.requests:
             step(tables, each, "forgotten", batch=batch.id)

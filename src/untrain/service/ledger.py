@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from untrain.core.errors import RequestError, StoreError
+from untrain.core.errors import DataError, RequestError, StoreError
 from untrain.runtime.database import Database, Row, TableLayout, Transaction
 from untrain.service.canonical import canonical, parse_canonical, sha256
-from untrain.service.log import HEAD, LOG, append, check_log, moment
+from untrain.service.log import HEAD, LOG, append, body_of, check_log, moment
 from untrain.service.states import DONE, check_step
 from untrain.service.subjects import Salt
 
@@ -73,8 +73,7 @@ class Ledger:
             if not first:
                 append(tables, "opened", format=FORMAT, salt=check)
                 return self
-        body = parse_canonical(first[0]["body"], "the first entry of the log")
-        if not isinstance(body, dict) or body.get("salt") != check:
+        if body_of(first[0]).get("salt") != check:
             raise StoreError(f"{self.database.name} was made with another salt: bring back the file of its salt, or name another")
         return self
 
@@ -166,6 +165,17 @@ class Ledger:
             names = [row["id"] for row in tables.rows("requests", {"batch": runs, "state": list(DONE)})]
             return {row["hash"] for row in tables.rows("subjects", {"request": names})}
 
+    def refuse_changed(self) -> None:
+        """Refuse to go on with a ledger that somebody changed.
+
+        Raises:
+            StoreError: a row or an entry of the log was changed; what was, in one line.
+        """
+        wrong = self.check()
+        if wrong:
+            more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+            raise StoreError(f"the ledger was changed: {wrong[0]}{more}; `untrain request verify` lists all")
+
     def check(self) -> list[str]:
         """Compare every row with the log, and the log with its digests; what is wrong."""
         with self.database.reading() as tables:
@@ -200,7 +210,7 @@ def compare(rows: dict[str, list[Row]]) -> list[str]:
         if row is None or known is None:
             wrong.append(f"run {name} is {'not in the log' if known is None else 'in the log and not in the table of runs'}")
             continue
-        said = {key: row[key] for key in ("number", "before", "after", "checkpoint")}
+        said = {key: row[key] for key in ("number", "before", "after", "checkpoint", "finished")}
         said["document"] = _digest(row["document"])
         wrong += [f"run {name}: its {key} was changed" for key, value in said.items() if value != known.get(key)]
     return wrong
@@ -254,9 +264,17 @@ def new_name() -> str:
     return secrets.token_hex(6)
 
 
-def document_of(row: Row) -> Any:
-    """The document of a run."""
-    return parse_canonical(row["document"], f"the document of run {row['number']}")
+def document_of(row: Row) -> dict[str, Any]:
+    """The document of a run.
+
+    Raises:
+        DataError: it was damaged.
+    """
+    name = f"the document of run {row['number']}"
+    document = parse_canonical(row["document"], name)
+    if not isinstance(document, dict):
+        raise DataError(f"{name} is not a document of untrain: it is not an object")
+    return document
 
 
 def spelled(document: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from untrain.core.errors import DataError
 from untrain.runtime.database import Row, TableLayout, Transaction
 from untrain.service.canonical import canonical, parse_canonical, sha256
 from untrain.service.states import NEXT
@@ -35,6 +36,19 @@ def append(ledger: Transaction, event: str, request: str = "", **body: Any) -> R
     if not ledger.change("head", {"one": 1}, values):
         ledger.insert("head", [{"one": 1, **values}])
     return entry
+
+
+def body_of(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry says.
+
+    Raises:
+        DataError: it was damaged.
+    """
+    name = f"entry {entry['seq']} of the log"
+    body = parse_canonical(entry["body"], name)
+    if not isinstance(body, dict):
+        raise DataError(f"{name} is not a document of untrain: it is not an object")
+    return body
 
 
 @dataclass

@@ -11,8 +11,8 @@ from typing import Any
 from untrain.core.atomic_write import atomic_write
 from untrain.core.errors import BadInput, RequestError
 from untrain.core.escapes import csv_row
-from untrain.service.canonical import parse_canonical
 from untrain.service.folder import Service
+from untrain.service.log import body_of
 from untrain.service.states import NEXT, OPEN
 from untrain.service.worker import drift_of
 
@@ -35,7 +35,7 @@ def overview(service: Service, states: Sequence[str] = ()) -> dict[str, Any]:
         "number": at["number"], "drift": drift_of(service),
         "requests": [{key: row[key] for key in COLUMNS} for row in rows if not states or row["state"] in states],
         "counts": {state: sum(row["state"] == state for row in rows) for state in NEXT},
-        "late": [row["id"] for row in rows if row["state"] in OPEN and row["deadline"] < today],
+        "late": [row["id"] for row in rows if row["state"] in OPEN and str(row["deadline"]) < today],
     }  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def one(service: Service, request: str) -> dict[str, Any]:
     row = service.ledger.request(request)
     history = [
         {"at": each["at"], "event": each["event"], "entry": each["seq"], "digest": each["digest"],
-         **parse_canonical(each["body"], f"entry {each['seq']}")}
+         **body_of(each)}
         for each in service.ledger.history(request)
     ]  # fmt: skip
     certificate = service.certificates / f"{request}.json"

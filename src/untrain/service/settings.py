@@ -36,7 +36,7 @@ class Settings:
     model: str
     data: str
     options: dict[str, Any] = field(default_factory=dict)
-    database: str = ""
+    database: str = field(default="", repr=False)
     key: str = ""
     name: str = ""
     days: int = 30

@@ -15,7 +15,7 @@ from untrain.service.certificate import FORMAT, KIND, list_digest
 from untrain.service.folder import Service
 from untrain.service.ledger import document_of
 from untrain.service.signing import fingerprint, load_public, signer_of
-from untrain.service.worker import Job
+from untrain.service.worker import RequestJob
 
 Outcome = Literal["right", "wrong", "not checked"]
 MOST = 50_000_000  # bytes of a certificate
@@ -152,7 +152,7 @@ def _ledger(body: dict[str, Any], service: Service) -> list[Finding]:
     return [*found, Finding("chain", "wrong", "the ledger knows no such run of this request")]
 
 
-def run_again(file: Path, service: Service, ids: Sequence[str], job: Callable[[Job], Any]) -> dict[str, Any]:
+def run_again(file: Path, service: Service, ids: Sequence[str], job: Callable[[RequestJob], Any]) -> dict[str, Any]:
     """Do the job of a certificate again, and compare the checkpoint that comes out.
 
     Args:
@@ -183,7 +183,7 @@ def run_again(file: Path, service: Service, ids: Sequence[str], job: Callable[[J
     with scratch("rerun", near=service.spool) as folder:
         listed, out = folder / "ids.csv", folder / run["checkpoint"]
         listed.write_bytes(spool.as_list(ids))
-        job(Job(model, service.settings.data, listed, out, document["options"], lambda each: hashed(each) in gone))
+        job(RequestJob(model, service.settings.data, listed, out, document["options"], lambda each: hashed(each) in gone))
         digest = file_digest(out)
     if digest == run["after"]:
         return asdict(Finding("rerun", "right", "the job, done again, makes the same checkpoint to the last bit"))

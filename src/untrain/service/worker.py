@@ -23,7 +23,7 @@ from untrain.service.states import DONE, check_step
 
 
 @dataclass(frozen=True)
-class Job:
+class RequestJob:
     """One run: forget some ids in a checkpoint.
 
     Args:
@@ -43,7 +43,7 @@ class Job:
     gone: Callable[[object], bool]
 
 
-Worker = Callable[[Job], dict[str, Any]]
+Worker = Callable[[RequestJob], dict[str, Any]]
 Publish = Callable[[Service, str], Any]
 
 
@@ -67,6 +67,7 @@ def run_once(
         RunFailed: the job failed; its requests are failed and can be approved again.
         BadInput: the same, since settings, data or ids are wrong.
     """
+    service.ledger.refuse_changed()
     resume(service, publish)
     batch = claim(service.ledger, work_name("worker"), service.settings.batch if most is None else most, lease, deaths)
     if batch is None:
@@ -103,7 +104,7 @@ def _work(service: Service, batch: Batch, job: Worker, out: Path) -> dict[str, A
         with scratch("request", near=service.spool) as folder:
             listed = folder / "ids.csv"
             listed.write_bytes(spool.as_list(ids))
-            document = job(Job(model, settings.data, listed, out, settings.options, lambda each: salt.hashed(each) in known))
+            document = job(RequestJob(model, settings.data, listed, out, settings.options, lambda each: salt.hashed(each) in known))
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         fail(service.ledger, batch, "its message names an id" if names_an_id(text, set(ids)) else text[:500])
@@ -163,6 +164,6 @@ def plan_of(service: Service, request: str, job: Worker, by: str) -> dict[str, A
         listed.write_bytes(spool.as_list(ids))
         settings, model = service.settings, service.checkpoint(at["checkpoint"])
         out = folder / "planned"
-        plan = job(Job(model, settings.data, listed, out, settings.options, lambda each: salt.hashed(each) in known))
+        plan = job(RequestJob(model, settings.data, listed, out, settings.options, lambda each: salt.hashed(each) in known))
     service.ledger.move(request, "planned", by=by, plan=sha256(scrubbed(plan, set(ids))))
     return plan

@@ -21,6 +21,7 @@ def certificate_page(certificate: Mapping[str, Any], signer: str, file: str, tex
         file: name of the signed file.
         text: the signed file, which the page holds whole.
     """
+    certificate = visible(certificate)
     run = certificate["run"]
     facts = [(f"{name} {key}".strip(), value) for name in SHOWN if name in run for key, value in lines(run[name])]
     return environment().get_template("certificate.html").render(
@@ -33,6 +34,15 @@ def certificate_page(certificate: Mapping[str, Any], signer: str, file: str, tex
 def texts(given: Any) -> list[str]:
     """A list of texts, or one text, or nothing, as a list of texts."""
     return [shown(each) for each in given] if isinstance(given, list | tuple) else [given] if isinstance(given, str) else []
+
+
+def visible(value: Any) -> Any:
+    """A document whose texts hold no character that controls a terminal or is seen nowhere."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {printable(str(key)): visible(each) for key, each in value.items()}
+    return [visible(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def lines(value: Any, name: str = "") -> list[tuple[str, str]]:
@@ -60,7 +70,7 @@ def shown(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4g}"
-    return printable(str(value))
+    return str(value)
 
 
 def scores(audit: Mapping[str, Any] | None) -> list[tuple[str, str, str, str, str]]:
