@@ -44,10 +44,11 @@ def add_up(job):
 
 
 def document(**changes):
-    """The document of such a job."""
+    """The document of such a job, as ``untrain.forget`` returns it."""
     return {
-        "method": "Finetune()", "seed": 0, "plan": {"rows": 2, "of": 300}, "cost": {"seconds": 0.25},
-        "validation": {"before": {"accuracy": 0.9}, "after": {"accuracy": 0.875}, "examples": 200}, "notes": ["all is well"],
+        "method": "Finetune()", "seed": 0, "plan": {"rows": 2, "of": 300}, "cost": {"seconds": 0.25}, "valid": {"sha256": "0" * 64},
+        "before": {"validation": {"accuracy": 0.9, "rows": 200}}, "after": {"validation": {"accuracy": 0.875, "rows": 200}},
+        "notes": ["all is well"],
     } | changes  # fmt: skip
 
 

@@ -100,7 +100,8 @@ def test_what_is_added_removed_or_spelled_otherwise_is_found(done, tmp_path):
     signed, file = json.loads(raw), tmp_path / "forged.json"
     for forged in (
         raw + b" ", b" " + raw, raw.replace(b'":', b'": ', 1), raw.replace(b'{"certificate":{', b'{"certificate":{"audit":1,', 1),
-        raw[:-1], json.dumps(signed, indent=1).encode(), raw.replace(b'"in_time":true', b'"in_time":1e0'), b"", b"[]\n", b"{}\n", b"\xff",
+        raw[:-1], json.dumps(signed, indent=1).encode(), raw.replace(b'"in_time":true', b'"in_time":1e0'), b"", b"[]\n", b"{}\n",
+        b"\xff",
         b"[" * 100_000, canonical({**signed, "more": 1}).encode() + b"\n", canonical(signed["certificate"]).encode() + b"\n",
     ):  # fmt: skip
         file.write_bytes(forged)
@@ -170,7 +171,7 @@ def test_an_audit_joins_the_certificate(done, tmp_path):
     score = {"value": 0.1, "low": 0.05, "high": 0.2, "floor": 0.04, "ceiling": 0.5, "ideal": 0, "reason": None, "more": "x"}
     audit = {"runs": [{"results": [{"method": "given", "scores": {"klom": score}}], "oracles": 8}]}
     for wrong in ({}, [], {"results": []}, {"results": [{"scores": {"a": 1}}]}, {"results": [{"scores": {"a": {"value": "x"}}}]}):
-        with pytest.raises(RequestError, match="an audit|the audit"):
+        with pytest.raises(RequestError, match=r"an audit|the audit"):
             record_audit(service, "R00001", wrong, "ann")
     digest = record_audit(service, "R00001", audit, "ann")
     body = certificate(service, "R00001")
@@ -187,7 +188,7 @@ def test_an_audit_joins_the_certificate(done, tmp_path):
 
 def test_a_guarantee_is_named_where_a_theorem_stands_behind_it_alone():
     row, run = {"id": "R00001", "ids": 1, "deadline": "2026-01-01"}, {"finished": "2026-02-01T00:00:00Z"}
-    proven = conclusion(row, run, document(method="CertifiedRemoval()"), None, {"epsilon": 1.0, "delta": 1e-5})
+    proven = conclusion(row, run, document(method="CertifiedRemoval()"), None, {"guarantee": {"epsilon": 1.0, "delta": 1e-5}})
     assert "A theorem stands behind this method: it guarantees (1, 1e-05)-indistinguishability" in proven
     assert ", after its deadline of 2026-01-01" in proven
     for said in (conclusion(row, run, document(), None, None), conclusion(row, run, document(method="Retrain()"), None, None)):

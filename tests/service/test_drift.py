@@ -42,7 +42,14 @@ def test_without_a_reference_there_is_no_test_and_no_claim():
 
 
 def test_what_a_document_lacks_or_has_in_another_form_is_not_known():
-    odd = {"method": 3, "plan": {"rows": True, "of": -1}, "validation": {"before": {"accuracy": 7}, "after": "x", "examples": 1.5}}
+    odd = {"method": 3, "plan": {"rows": True, "of": -1}, "before": {"validation": {"accuracy": 7, "rows": 1.5}}, "after": "x"}
     assert facts_of(odd) == RunFacts("3", False, 0, 0, None, None, 0)
     assert facts_of(None) == facts_of([]) == RunFacts("", False, 0, 0, None, None, 0)
     assert facts_of({"method": "Retrain()"}).retrained
+    assert not facts_of({"method": "Retraining()"}).retrained
+
+
+def test_rows_that_the_model_was_trained_on_are_no_validation_data():
+    measured = {"before": {"validation": {"accuracy": 0.9, "rows": 200}}, "after": {"validation": {"accuracy": 0.8}}}
+    assert facts_of(measured | {"valid": None}).examples == 0
+    assert facts_of(measured | {"valid": {"sha256": "x"}}).examples == 200

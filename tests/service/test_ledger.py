@@ -129,7 +129,8 @@ def test_rows_that_were_forgotten_are_known_by_their_hashes(tmp_path):
 
 @pytest.mark.parametrize("change", [
     "update requests set state = 'withdrawn'", "update requests set deadline = '2999-01-01'", "update requests set ids = 9",
-    "delete from requests", "update subjects set hash = 'x' where rowid = 1", "delete from subjects", "insert into subjects values ('R9', 'x')",
+    "delete from requests", "update subjects set hash = 'x' where rowid = 1",
+    "delete from subjects", "insert into subjects values ('R9', 'x')",
     "update batches set after = 'x'", "update batches set document = '{}'", "delete from batches",
     "update log set at = 'x' where seq = 3", "update log set body = '{}' where seq = 2", "delete from log where seq = 4",
     "delete from log where seq = (select max(seq) from log)", "update log set digest = before where seq = 2", "delete from head",

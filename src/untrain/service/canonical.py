@@ -1,4 +1,4 @@
-"""One spelling of a JSON document, digests of it, and digests of files and folders."""
+"""One spelling of a JSON document, and digests."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from untrain.core.errors import BadInput, DataError
-
-CHUNK = 1 << 20
-DEEP = 100  # levels of a document
+from untrain.core.file_digests import file_digest
 
 
 def canonical(value: Any) -> str:
@@ -60,20 +58,13 @@ def sha256(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
-def file_digest(path: Path) -> str:
-    """The SHA-256 of a file; of a folder that of the list of its files with theirs, by name.
+def digest_at(path: Path) -> str:
+    """The SHA-256 of a file or a folder.
 
     Raises:
         DataError: it cannot be read.
     """
     try:
-        if path.is_dir():
-            files = sorted(each for each in path.rglob("*") if each.is_file() and not each.name.startswith(".untrain."))
-            return sha256([[each.relative_to(path).as_posix(), file_digest(each)] for each in files])
-        total = hashlib.sha256()
-        with path.open("rb") as stream:
-            while chunk := stream.read(CHUNK):
-                total.update(chunk)
+        return file_digest(path)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from None
-    return total.hexdigest()

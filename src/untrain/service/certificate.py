@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,8 +28,10 @@ NOT_COVERED = (
     "whether the list of ids names all rows of the person who asked",
 )
 _OF_RUN = (
-    *("method", "seed", "untrain", "versions", "cost", "guard", "validation", "plan", "digests", "notes", "not_covered", "tries"),
+    *("method", "why", "seed", "budget", "versions", "cost", "share", "guard", "before", "after", "measured_on", "alarms"),
+    *("accepted_damage", "plan", "model", "valid", "tries", "notes", "method_notes"),
 )
+_PROVEN = ("guarantee", "provided", "removed", "examples", "capacity", "releases", "noisy", "recorded", "corrected")
 
 
 def certificate(service: Service, request: str) -> dict[str, Any]:
@@ -66,7 +69,7 @@ def certificate(service: Service, request: str) -> dict[str, Any]:
         "theorem": theorem,
         "audit": audit,
         "chain": entry_of(service, run),
-        "not_covered": [*NOT_COVERED],
+        "not_covered": list(dict.fromkeys([*NOT_COVERED, *map(str, forget.get("does_not_cover") or ())])),
     }  # fmt: skip
 
 
@@ -113,10 +116,10 @@ def list_digest(ids: list[str]) -> str:
 
 def theorem_of(forget: Mapping[str, Any]) -> dict[str, Any] | None:
     """What a method proves about its release, where it proves something; None for all others."""
-    proven = forget.get("guarantee")
-    if not isinstance(proven, Mapping) or not isinstance(proven.get("epsilon"), int | float):
+    proven = forget.get("certificate")
+    if not isinstance(proven, Mapping) or not isinstance(proven.get("guarantee"), Mapping):
         return None
-    return dict(proven)
+    return {key: proven[key] for key in _PROVEN if key in proven}
 
 
 def conclusion(
@@ -130,11 +133,12 @@ def conclusion(
     done = "was trained anew without the rows of" if facts.retrained else "was changed so as to forget the rows of"
     parts = [f"On {run['finished'][:10]}{late}, the model {done} request {row['id']} ({ids}), {how}."]
     if facts.before is not None and facts.after is not None:
-        parts.append(f"On validation data its accuracy was {facts.before:.3f} before and {facts.after:.3f} after.")
+        on = "On data that it never saw" if facts.examples else "On training rows set apart for this"
+        parts.append(f"{on} its accuracy was {facts.before:.3f} before and {facts.after:.3f} after.")
     if theorem is not None:
         parts.append(
-            f"A theorem stands behind this method: it guarantees ({theorem['epsilon']:.3g}, {theorem.get('delta', 0):.3g})-"
-            "indistinguishability from retraining, under the conditions that the method's page lists."
+            f"A theorem stands behind this method: it guarantees ({theorem['guarantee'].get('epsilon', math.inf):.3g}, "
+            f"{theorem['guarantee'].get('delta', 1):.3g})-indistinguishability from retraining, under the conditions listed below."
         )
     elif not facts.retrained:
         parts.append("The method changes the model by approximation: no theorem says how close it comes to retraining.")

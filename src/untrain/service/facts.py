@@ -18,7 +18,7 @@ class RunFacts:
         of: training rows before; 0 where it is not known.
         before: validation accuracy before; None where it is not known.
         after: validation accuracy after; None where it is not known.
-        examples: validation examples; 0 where it is not known.
+        examples: validation examples that no model was trained on; 0 where there are none, or nobody knows.
     """
 
     method: str
@@ -33,15 +33,18 @@ class RunFacts:
 def facts_of(document: Any) -> RunFacts:
     """The facts of a document of ``untrain.forget``.
 
+    Validation counts where it is on data that the model never saw: rows that it was trained on tell of memory too.
+
     >>> facts = facts_of({"method": "Retrain()", "plan": {"rows": 3, "of": 60}})
-    >>> facts.retrained, facts.rows, facts.before
-    (True, 3, None)
+    >>> facts.retrained, facts.rows, facts.examples
+    (True, 3, 0)
     """
     method = str(_at(document, "method") or "")
+    unseen = _at(document, "valid") is not None
     return RunFacts(
-        method, bool(_at(document, "retrained")) or method.startswith("Retrain"), _count(document, "plan", "rows"),
-        _count(document, "plan", "of"), _share(document, "validation", "before", "accuracy"),
-        _share(document, "validation", "after", "accuracy"), _count(document, "validation", "examples"),
+        method, method.partition("(")[0] == "Retrain", _count(document, "plan", "rows"), _count(document, "plan", "of"),
+        _share(document, "before", "validation", "accuracy"), _share(document, "after", "validation", "accuracy"),
+        _count(document, "before", "validation", "rows") if unseen else 0,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from untrain.core.errors import BadInput, RequestError
 from untrain.core.paths import user_path
 from untrain.runtime.database import Database, sqlite_url
 from untrain.service import spool
-from untrain.service.canonical import file_digest
+from untrain.service.canonical import digest_at
 from untrain.service.ledger import TABLES, Ledger, step
 from untrain.service.settings import FILE, Settings, load, save
 from untrain.service.states import OPEN
@@ -109,7 +109,7 @@ def make_service(folder: str | Path, settings: Settings) -> Service:
         raise BadInput(f"there is a service at {place} already: its settings are in {place / FILE}")
     if not model.exists():
         raise BadInput(f"there is no checkpoint at {model}")
-    digest = file_digest(model)
+    digest = digest_at(model)
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in ("spool", "checkpoints", "certificates"):

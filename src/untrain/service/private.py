@@ -34,16 +34,36 @@ def without_ids(texts: Iterable[str], ids: Collection[str]) -> list[str]:
     return kept + ([f"{count} note{'s'[: count > 1]} {LEFT_OUT}"] if count else [])
 
 
-def scrubbed(value: Any, ids: Collection[str]) -> Any:
-    """A document whose texts name no id; numbers and the texts of ``SPELLED`` stay, since they say how and not who."""
-    if isinstance(value, str):
-        return LEFT_OUT if names_an_id(value, ids) else value
-    if isinstance(value, Mapping):
-        return {str(key): each if key in SPELLED else scrubbed(each, ids) for key, each in value.items() if key not in PERSONAL}
-    if isinstance(value, list | tuple):
-        return [scrubbed(each, ids) for each in value]
-    return value
+def kept(document: Mapping[str, Any], ids: Collection[str]) -> dict[str, Any]:
+    """Those parts of a document of ``untrain.forget`` that say how, and not who: what a ledger keeps.
+
+    Digests of the request are left out too, since who can guess the ids could check the guess against them.
+    """
+    found = {key: document[key] for key in HOW if key in document}
+    for key, parts in SOME.items():
+        if isinstance(document.get(key), Mapping):
+            found[key] = {name: document[key][name] for name in parts if name in document[key]}
+    for key in NOTES:
+        if isinstance(document.get(key), list | tuple):
+            found[key] = without_ids(map(str, document[key]), ids)
+    why = document.get("why")
+    if isinstance(why, str):
+        found["why"] = LEFT_OUT if names_an_id(why, ids) else why
+    tries = document.get("tries")
+    found |= {"tries": [_try(each, ids) for each in tries if isinstance(each, Mapping)]} if isinstance(tries, list) else {}
+    return found
 
 
-SPELLED = frozenset({"method", "seed", "versions", "untrain", "sha256", "network", "digest", "made"})
-PERSONAL = frozenset({"ids", "missing_ids", "gone", "twins", "rows_forgotten", "command"})  # keys under which ids may stand
+def _try(document: Mapping[str, Any], ids: Collection[str]) -> dict[str, Any]:
+    failed = str(document.get("failed") or "")
+    found = {key: document[key] for key in ("method", "share", "skipped") if key in document}
+    return found | ({"failed": LEFT_OUT if names_an_id(failed, ids) else failed} if failed else {})
+
+
+HOW = ("method", "seed", "budget", "versions", "cost", "share", "guard", "before", "after", "measured_on", "alarms",
+       "accepted_damage", "certificate")  # fmt: skip
+SOME = {
+    "plan": ("rows", "of", "ids", "parameters", "retraining"), "data": ("rows", "digest"), "valid": ("sha256",),
+    "model": ("kind",),
+}  # fmt: skip
+NOTES = ("notes", "method_notes", "does_not_cover")

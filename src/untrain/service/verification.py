@@ -10,7 +10,7 @@ from typing import Any, Literal
 from untrain.core.errors import BadInput, DataError, RequestError
 from untrain.core.work_files import scratch
 from untrain.service import spool
-from untrain.service.canonical import file_digest, parse_canonical
+from untrain.service.canonical import digest_at, parse_canonical
 from untrain.service.certificate import FORMAT, KIND, list_digest
 from untrain.service.folder import Service
 from untrain.service.ledger import document_of
@@ -98,11 +98,11 @@ def _files(body: dict[str, Any], folders: Sequence[Path], service: Service | Non
             found.append(Finding(what, "not checked", f"{name} is not here: name its folder with --files"))
         elif what == "ids":
             found.append(_compared(what, file, list_digest(_ids(file)), digest))
-        elif what == "data" and service is not None and file == Path(service.settings.data) and file_digest(file) != digest:
+        elif what == "data" and service is not None and file == Path(service.settings.data) and digest_at(file) != digest:
             # Rows must leave the data too: later ones are others, and that is no reason to doubt the certificate.
             found.append(Finding(what, "not checked", f"{file} was changed since the run, as it must when its rows are deleted"))
         else:
-            found.append(_compared(what, file, file_digest(file), digest))
+            found.append(_compared(what, file, digest_at(file), digest))
     return found
 
 
@@ -177,14 +177,14 @@ def run_again(file: Path, service: Service, ids: Sequence[str], job: Callable[[R
         raise RequestError(f"run {number} served {', '.join(names)}, with {len(known)} other ids than the {len(set(ids))} given")
     earlier = [row["checkpoint"] for row in ledger.runs() if row["number"] == number - 1]
     model = service.checkpoint(earlier[0] if earlier else service.settings.model)
-    if file_digest(model) != run["before"]:
+    if digest_at(model) != run["before"]:
         raise RequestError(f"{model} is not the checkpoint that run {number} began from")
     gone, hashed = ledger.gone(before=number), ledger.salt.hashed
     with scratch("rerun", near=service.spool) as folder:
         listed, out = folder / "ids.csv", folder / run["checkpoint"]
         listed.write_bytes(spool.as_list(ids))
         job(RequestJob(model, service.settings.data, listed, out, document["options"], lambda each: hashed(each) in gone))
-        digest = file_digest(out)
+        digest = digest_at(out)
     if digest == run["after"]:
         return asdict(Finding("rerun", "right", "the job, done again, makes the same checkpoint to the last bit"))
     note = f"the job, done again, makes another checkpoint: {digest}; other hardware or libraries differ in last bits"

@@ -12,13 +12,13 @@ from typing import Any
 from untrain.core.errors import RunFailed, StoreError, UntrainError
 from untrain.core.work_files import clear, scratch, work_name
 from untrain.service import spool
-from untrain.service.canonical import file_digest, sha256
+from untrain.service.canonical import digest_at, sha256
 from untrain.service.drift import drift
 from untrain.service.facts import facts_of
 from untrain.service.folder import Service
 from untrain.service.leases import DEATHS, LEASE, LostLease, alive, claim, fail, finish, release
 from untrain.service.ledger import Batch, document_of
-from untrain.service.private import names_an_id, scrubbed
+from untrain.service.private import kept, names_an_id
 from untrain.service.states import DONE, check_step
 
 
@@ -75,7 +75,7 @@ def run_once(
     out = service.checkpoints / f"{batch.number:05d}-{batch.id}{''.join(Path(batch.checkpoint).suffixes[-1:])}"
     with alive(service.ledger, batch, lease):
         document = _work(service, batch, job, out)
-        digest = file_digest(out)
+        digest = digest_at(out)
     try:
         # When this fails in any other way, whether it is recorded is not known here: ``resume`` removes what is not.
         row = finish(service.ledger, batch, out.name, digest, document)
@@ -95,7 +95,7 @@ def _work(service: Service, batch: Batch, job: Worker, out: Path) -> dict[str, A
     settings = service.settings
     try:
         model = service.checkpoint(batch.checkpoint)
-        if file_digest(model) != batch.before:
+        if digest_at(model) != batch.before:
             raise StoreError(f"{model} is not the checkpoint of the ledger: bring back the file with SHA-256 {batch.before}")
         for request in batch.requests:
             ids += service.ids(request)
@@ -117,18 +117,19 @@ def _work(service: Service, batch: Batch, job: Worker, out: Path) -> dict[str, A
     if not out.exists():
         fail(service.ledger, batch, "the job wrote no checkpoint")
         raise RunFailed(f"the job ended and wrote no checkpoint to {out}")
+    _clear(Path(f"{out}.json"))  # the document beside it, which may name ids
     # No plain digest of the list: who can guess the ids could check the guess against it. Certificates have one, and say so.
-    facts = {"forget": scrubbed(document, set(ids)), "data": _digest(settings.data), "options": dict(settings.options)}
+    facts = {"forget": kept(document, set(ids)), "data": _digest(settings.data), "options": dict(settings.options)}
     return {**facts, "by": settings.name, "ids": len(ids), "requests": list(batch.requests)}
 
 
 def _digest(data: str) -> str | None:
     """The SHA-256 of the data where they are a file or a folder; None where they are not."""
-    return file_digest(Path(data)) if os.path.exists(data) else None
+    return digest_at(Path(data)) if os.path.exists(data) else None
 
 
 def _clear(out: Path) -> None:
-    for left in (out, out.with_suffix(".json"), Path(f"{out}.json")):
+    for left in (out, Path(f"{out}.json")):
         with suppress(OSError):
             clear(left)
 
@@ -165,5 +166,5 @@ def plan_of(service: Service, request: str, job: Worker, by: str) -> dict[str, A
         settings, model = service.settings, service.checkpoint(at["checkpoint"])
         out = folder / "planned"
         plan = job(RequestJob(model, settings.data, listed, out, settings.options, lambda each: salt.hashed(each) in known))
-    service.ledger.move(request, "planned", by=by, plan=sha256(scrubbed(plan, set(ids))))
+    service.ledger.move(request, "planned", by=by, plan=sha256(kept(plan, set(ids))))
     return plan

@@ -9,7 +9,8 @@ from untrain.core.escapes import printable
 from untrain.reports.html.page import environment, shipped
 
 FILES = {"model_before": "Model before", "model_after": "Model after", "data": "Data", "ids": "List of ids"}
-SHOWN = ("method", "seed", "untrain", "versions", "cost", "guard", "validation", "plan", "digests")
+SHOWN = ("method", "why", "seed", "budget", "versions", "cost", "share", "guard", "before", "after", "measured_on", "plan", "model",
+         "valid", "accepted_damage")  # fmt: skip
 
 
 def certificate_page(certificate: Mapping[str, Any], signer: str, file: str, text: str) -> str:
@@ -26,7 +27,7 @@ def certificate_page(certificate: Mapping[str, Any], signer: str, file: str, tex
     facts = [(f"{name} {key}".strip(), value) for name in SHOWN if name in run for key, value in lines(run[name])]
     return environment().get_template("certificate.html").render(
         certificate=certificate, signer=signer, file=file, text=printable(text), names=FILES, facts=facts, run=run,
-        notes=texts(run.get("notes")), not_covered=[*certificate["not_covered"], *texts(run.get("not_covered"))],
+        notes=[*texts(run.get("notes")), *texts(run.get("method_notes"))], theorem=lines(certificate["theorem"] or {}),
         scores=scores(certificate["audit"]), style=shipped("colours.css") + shipped("style.css"),
     )  # fmt: skip
 
