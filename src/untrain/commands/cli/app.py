@@ -16,6 +16,7 @@ from untrain.commands.cli.audit import audit
 from untrain.commands.cli.catalog import evaluators, executors, localizers, methods, observers, scenarios, show
 from untrain.commands.cli.check import check
 from untrain.commands.cli.demo import demo
+from untrain.commands.cli.inspect import inspect
 from untrain.commands.cli.leaderboard import leaderboard
 from untrain.commands.cli.localize import localize
 from untrain.commands.cli.memorize import memorize
@@ -54,7 +55,7 @@ def _root(
 
 
 for each in (
-    *(demo, run, audit, localize, memorize, attribute, report, search, leaderboard),
+    *(demo, inspect, run, audit, localize, memorize, attribute, report, search, leaderboard),
     *(methods, localizers, evaluators, observers, scenarios, executors, show, check, new, store),
 ):
     app.command()(each)
