@@ -9,7 +9,7 @@ import numpy as np
 
 from untrain.core.errors import DataError, suggest
 from untrain.data.readers.text_tables import is_heading_word
-from untrain.data.tables import Table
+from untrain.data.tables import ColumnTable
 
 LABELS = ("label", "labels", "target", "y", "class", "category")
 TEXTS = ("text", "sentence", "content", "review", "document", "body", "question")
@@ -18,7 +18,7 @@ OWNERS = ("owner",)
 
 @dataclass(frozen=True)
 class DataChoices:
-    """What the user says about data; empty fields are guessed.
+    """Columns as the user names them; empty fields are guessed.
 
     Args:
         id: name of the column of ids.
@@ -58,11 +58,11 @@ class Roles:
     guessed: Mapping[str, str] = field(default_factory=dict)
 
 
-def roles_of(table: Table, choices: DataChoices) -> Roles:
+def roles_of(table: ColumnTable, choices: DataChoices) -> Roles:
     """Find the role of each column, by what the user says and else by names and types.
 
     >>> columns = {"user_id": np.array(["a", "b"]), "age": np.array([3, 4]), "label": np.array([0, 1])}
-    >>> table = Table("text table", "people.csv", columns)
+    >>> table = ColumnTable("text table", "people.csv", columns)
     >>> roles = roles_of(table, DataChoices())
     >>> roles.id, roles.x, roles.label
     ('user_id', ('age',), 'label')
@@ -83,7 +83,7 @@ def roles_of(table: Table, choices: DataChoices) -> Roles:
     return Roles(x, kind, label, one, owner, guessed)
 
 
-def _first(table: Table, words: tuple[str, ...], guessed: dict[str, str], role: str, otherwise: str) -> str:
+def _first(table: ColumnTable, words: tuple[str, ...], guessed: dict[str, str], role: str, otherwise: str) -> str:
     by_lower = {name.lower(): name for name in reversed(table.columns)}
     found = next((by_lower[word] for word in words if word in by_lower), "")
     if found:
@@ -93,7 +93,7 @@ def _first(table: Table, words: tuple[str, ...], guessed: dict[str, str], role: 
     return found
 
 
-def _id(table: Table, label: str, guessed: dict[str, str]) -> str:
+def _id(table: ColumnTable, label: str, guessed: dict[str, str]) -> str:
     """The column of ids: 'id', or the only one that is headed as one; rows are numbered where there is none, or several."""
     names = [name for name in table.columns if name != label and table.columns[name].ndim == 1]
     headed = [name for name in names if name.lower() in ("id", "ids")] or [n for n in names if is_heading_word(n, surely=True)]
@@ -108,13 +108,13 @@ def _id(table: Table, label: str, guessed: dict[str, str]) -> str:
     return ""
 
 
-def _kind(table: Table, names: tuple[str, ...]) -> str:
+def _kind(table: ColumnTable, names: tuple[str, ...]) -> str:
     if all(name in table.images for name in names):
         return "images"
     return "text" if len(names) == 1 and table.columns[names[0]].dtype.kind == "U" else "numbers"
 
 
-def _inputs(table: Table, placed: set[str], guessed: dict[str, str]) -> tuple[tuple[str, ...], str]:
+def _inputs(table: ColumnTable, placed: set[str], guessed: dict[str, str]) -> tuple[tuple[str, ...], str]:
     """Inputs: the only column of images, else that of texts, else an array of several numbers, else all columns of numbers."""
     free = [name for name in table.columns if name not in placed]
     images = [name for name in table.images if name in free]

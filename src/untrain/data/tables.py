@@ -17,7 +17,7 @@ FRACTION = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|[+-]?inf", re.ASC
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class ColumnTable:
     """Rows of a source, column by column.
 
     Args:

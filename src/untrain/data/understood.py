@@ -15,7 +15,7 @@ from untrain.data.examples import Examples
 from untrain.data.readers.base import RESERVED
 from untrain.data.readers.convert import from_arrays
 from untrain.data.readers.table_files import read_table
-from untrain.data.tables import Table
+from untrain.data.tables import ColumnTable
 
 Array = np.ndarray[Any, Any]
 CLASS_NAME = "class_name"  # column with the name of each row's class, for rules such as class_name == 'cat'
@@ -31,7 +31,7 @@ class Understood:
         choices: what the user said about them.
     """
 
-    table: Table
+    table: ColumnTable
     roles: Roles
     choices: DataChoices
 
@@ -89,7 +89,7 @@ class Understood:
 
     @property
     def owners(self) -> Array | None:
-        """Whose each row is, (n,); None where nobody knows."""
+        """The owner of each row, (n,); None where nobody knows."""
         return self._names(self.roles.owner, "owner") if self.roles.owner else None
 
     def _names(self, name: str, what: str) -> Array:

@@ -16,12 +16,12 @@ from untrain.data.readers.dataset_columns import column_of, is_image, is_plain, 
 from untrain.data.readers.datasets import check_parquet
 from untrain.data.readers.pillow import Decoder
 from untrain.data.readers.plain_columns import held_column
-from untrain.data.tables import Table, held, stacked
+from untrain.data.tables import ColumnTable, held, stacked
 
 Array = np.ndarray[Any, Any]
 
 
-def parquet_table(file: Path, side: int | None) -> Table:
+def parquet_table(file: Path, side: int | None) -> ColumnTable:
     """The columns of a Parquet file.
 
     Raises:
@@ -33,7 +33,7 @@ def parquet_table(file: Path, side: int | None) -> Table:
     return _of(made, "Parquet file", str(file), side)
 
 
-def saved_table(folder: Path, side: int | None) -> Table:
+def saved_table(folder: Path, side: int | None) -> ColumnTable:
     """The columns of a data set that ``save_to_disk`` wrote; of several splits that called 'train', or the only one.
 
     Raises:
@@ -53,7 +53,7 @@ def saved_table(folder: Path, side: int | None) -> Table:
     return _of(made, "Hugging Face data set", str(folder), side, notes)
 
 
-def _of(made: datasets.Dataset, kind: str, source: str, side: int | None, notes: tuple[str, ...] = ()) -> Table:
+def _of(made: datasets.Dataset, kind: str, source: str, side: int | None, notes: tuple[str, ...] = ()) -> ColumnTable:
     columns: dict[str, Array] = {}
     names: dict[str, tuple[str, ...]] = {}
     images: list[str] = []
@@ -77,7 +77,7 @@ def _of(made: datasets.Dataset, kind: str, source: str, side: int | None, notes:
             except DataError:
                 left.append(name)
     more = (f"{source}: columns that are neither plain values nor images are left out: {', '.join(left)}",) if left else ()
-    return Table(kind, source, columns, names, tuple(images), empty, (*notes, *more))
+    return ColumnTable(kind, source, columns, names, tuple(images), empty, (*notes, *more))
 
 
 def _images(made: datasets.Dataset, name: str, source: str, side: int | None) -> list[Array]:

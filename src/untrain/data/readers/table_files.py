@@ -26,7 +26,7 @@ from untrain.data.readers.pairs import array_or_file, pair_of
 from untrain.data.readers.plain_columns import held_column
 from untrain.data.readers.text_tables import table as text_rows
 from untrain.data.readers.visible_files import is_hidden
-from untrain.data.tables import Table, held, stacked, typed
+from untrain.data.tables import ColumnTable, held, stacked, typed
 
 LINES = (".jsonl", ".ndjson", ".json")
 TEXTS = (".csv", ".tsv", ".txt")
@@ -37,7 +37,7 @@ KNOWN = (
 INPUTS, TARGETS = ("x", "X", "images", "data", "features", "inputs"), ("y", "labels", "label", "targets", "target")
 
 
-def read_table(source: Any, side: int | None = None) -> Table:
+def read_table(source: Any, side: int | None = None) -> ColumnTable:
     """The rows of a source, column by column.
 
     Args:
@@ -51,11 +51,11 @@ def read_table(source: Any, side: int | None = None) -> Table:
         made = _table(source, side)
     if not len(made):
         raise DataError(f"{made.source} holds no rows: give data with at least one")
-    return Table(made.kind, made.source, made.columns, made.names, made.images, made.empty, (*made.notes, *meter.notes))
+    return ColumnTable(made.kind, made.source, made.columns, made.names, made.images, made.empty, (*made.notes, *meter.notes))
 
 
-def _table(source: Any, side: int | None) -> Table:
-    if isinstance(source, Table):
+def _table(source: Any, side: int | None) -> ColumnTable:
+    if isinstance(source, ColumnTable):
         return source
     if not isinstance(source, str | Path):
         return _held(source)
@@ -67,7 +67,7 @@ def _table(source: Any, side: int | None) -> Table:
     if path.is_dir():
         return _folder(path, side)
     kind = path.name.removesuffix(path.suffix).endswith(".jsonl") or path.suffix.lower() in LINES
-    readers: dict[str, Callable[[Path, int | None], Table]] = {
+    readers: dict[str, Callable[[Path, int | None], ColumnTable]] = {
         **dict.fromkeys(TEXTS, _text_table), ".parquet": lambda file, s: _datasets().parquet_table(file, s),
         ".npz": _numpy, ".npy": _numpy,
     }  # fmt: skip
@@ -77,7 +77,7 @@ def _table(source: Any, side: int | None) -> Table:
     return read(path, side)
 
 
-def _made_by(spelled: str) -> Table:
+def _made_by(spelled: str) -> ColumnTable:
     """The data that a function of the user returns."""
     name = spelled.replace(":", ".")
     make = discovery.load_value(name)
@@ -86,10 +86,10 @@ def _made_by(spelled: str) -> Table:
     if isinstance(made, str | Path):
         return _table(made, None)
     found = _held(made)
-    return Table(f"{found.kind} of {spelled}", spelled, found.columns, found.names, found.images, found.empty, found.notes)
+    return ColumnTable(f"{found.kind} of {spelled}", spelled, found.columns, found.names, found.images, found.empty, found.notes)
 
 
-def _held(source: Any) -> Table:
+def _held(source: Any) -> ColumnTable:
     """Data that Python holds."""
     if is_frame(source):
         columns, empty = {}, {}
@@ -100,7 +100,7 @@ def _held(source: Any) -> Table:
                 array, count = held(str(name), [None if cell is None or cell != cell else cell for cell in array.tolist()])
                 empty[str(name)] = count
             columns[str(name)] = array
-        return Table("data frame", "the data frame", columns, empty={n: c for n, c in empty.items() if c})
+        return ColumnTable("data frame", "the data frame", columns, empty={n: c for n, c in empty.items() if c})
     if isinstance(source, Examples):
         return _of_examples(source)
     if isinstance(source, Reader):
@@ -110,21 +110,21 @@ def _held(source: Any) -> Table:
         more = {} if read.owner is None else {"owner": read.owner}
         columns = {"x": array_or_file(read.x, "x"), "label": read.y, "id": read.ids, **more, **read.columns}
         images = ("x",) if columns["x"].ndim == 4 else ()
-        return Table(type(source).__name__, repr(source), columns, {"label": names} if names else {}, images)
+        return ColumnTable(type(source).__name__, repr(source), columns, {"label": names} if names else {}, images)
     x, y = pair_of(source)
     x, y = array_or_file(x, "x"), array_or_file(y, "y")
-    return Table("arrays", "the arrays", {"x": x, "label": y}, images=("x",) if x.ndim == 4 else ())
+    return ColumnTable("arrays", "the arrays", {"x": x, "label": y}, images=("x",) if x.ndim == 4 else ())
 
 
-def _of_examples(source: Examples) -> Table:
+def _of_examples(source: Examples) -> ColumnTable:
     x = np.asarray(source.x[:])
     columns = {"x": x, "label": np.asarray(source.y[:]), "id": np.asarray(source.ids)}
     more = {} if source.owner is None else {"owner": np.asarray(source.owner)}
     names = {"label": source.categories} if source.categories else {}
-    return Table("examples", "the examples", {**columns, **more, **source.columns}, names, ("x",) if x.ndim == 4 else ())
+    return ColumnTable("examples", "the examples", {**columns, **more, **source.columns}, names, ("x",) if x.ndim == 4 else ())
 
 
-def _text_table(file: Path, side: int | None) -> Table:
+def _text_table(file: Path, side: int | None) -> ColumnTable:
     with reading(f"{file} cannot be read"):
         raw = file.read_bytes()
     try:
@@ -149,7 +149,7 @@ def _text_table(file: Path, side: int | None) -> Table:
         if count:
             empty[name] = count
     notes = () if headed else (f"{file.name} has no heading: its columns are called 'column 1', 'column 2' and so on",)
-    made = Table("text table", str(file), columns, empty=empty, notes=notes)
+    made = ColumnTable("text table", str(file), columns, empty=empty, notes=notes)
     return _with_images(made, file.parent, side)
 
 
@@ -157,7 +157,7 @@ def _is_number(word: str) -> bool:
     return typed([word])[0].dtype.kind in "if"
 
 
-def _with_images(made: Table, folder: Path, side: int | None) -> Table:
+def _with_images(made: ColumnTable, folder: Path, side: int | None) -> ColumnTable:
     """The table with the images that a column of file names names, in its own folder."""
     for name in ("file_name", "filename", "file", "path", "image", "image_path"):
         column = made.columns.get(name)
@@ -171,11 +171,13 @@ def _with_images(made: Table, folder: Path, side: int | None) -> Table:
             raise DataError(f"{made.source} names the image {str(missing)!r}, and there is no such file in {str(folder)!r}")
         decode = _pillow().Decoder(side)
         images = stacked([decode.image(file, str(file)) for file in files])
-        return Table(f"{made.kind} of images", made.source, {**made.columns, "pixels": images}, made.names, ("pixels",), made.empty)
+        return ColumnTable(
+            f"{made.kind} of images", made.source, {**made.columns, "pixels": images}, made.names, ("pixels",), made.empty
+        )
     return made
 
 
-def _records(file: Path, side: int | None) -> Table:
+def _records(file: Path, side: int | None) -> ColumnTable:
     if file.suffix.lower() == ".json" and read_text(file).lstrip()[:1] == "[":
         with reading(f"{file} is not JSON"):
             records = json.loads(read_text(file))
@@ -191,10 +193,10 @@ def _records(file: Path, side: int | None) -> Table:
         columns[name], count = held(name, [record.get(name) for record in records])
         if count:
             empty[name] = count
-    return Table("JSON lines", str(file), columns, empty=empty)
+    return ColumnTable("JSON lines", str(file), columns, empty=empty)
 
 
-def _numpy(file: Path, side: int | None) -> Table:
+def _numpy(file: Path, side: int | None) -> ColumnTable:
     with reading(f"{file} cannot be read"):
         loaded = read_numpy(file)
         arrays = {"x": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded}
@@ -211,16 +213,16 @@ def _numpy(file: Path, side: int | None) -> Table:
     left = sorted(set(named) - set(kept))
     notes = (f"arrays that have not {most} rows are left out: {', '.join(left)}",) if left else ()
     images = ("x",) if "x" in kept and kept["x"].ndim == 4 else ()
-    return Table("NumPy file", str(file), kept, images=images, notes=notes)
+    return ColumnTable("NumPy file", str(file), kept, images=images, notes=notes)
 
 
 def _plain_name(name: str) -> str:
     return "x" if name in INPUTS else "label" if name in TARGETS else "id" if name in ("id", "ids") else name
 
 
-def _folder(path: Path, side: int | None) -> Table:
+def _folder(path: Path, side: int | None) -> ColumnTable:
     if any((path / name).is_file() for name in ("dataset_info.json", "state.json", "dataset_dict.json")):
-        made: Table = _datasets().saved_table(path, side)
+        made: ColumnTable = _datasets().saved_table(path, side)
         return made
     tables = [file for file in path.iterdir() if file.suffix.lower() in (".csv", ".tsv") and not is_hidden(file, path)]
     if len(tables) == 1 and not any(each.is_dir() and not is_hidden(each, path) for each in path.iterdir()):
@@ -233,10 +235,12 @@ def _folder(path: Path, side: int | None) -> Table:
             raise
         return _odd_images(path, reader)
     names = reader.class_names()
-    return Table("folder of images", str(path), {"image": read.x, "label": read.y, "id": read.ids}, {"label": names}, ("image",))
+    return ColumnTable(
+        "folder of images", str(path), {"image": read.x, "label": read.y, "id": read.ids}, {"label": names}, ("image",)
+    )
 
 
-def _odd_images(path: Path, reader: ImageFolder) -> Table:
+def _odd_images(path: Path, reader: ImageFolder) -> ColumnTable:
     """Images of several shapes, each as it is."""
     names = reader.class_names()
     files = [
@@ -247,7 +251,7 @@ def _odd_images(path: Path, reader: ImageFolder) -> Table:
     images = stacked([decode.image(file, str(file)) for _, file in files])
     ids = np.array([file.relative_to(path).as_posix() for _, file in files])
     columns: dict[str, Array] = {"image": images, "label": np.array([label for label, _ in files]), "id": ids}
-    return Table("folder of images", str(path), columns, {"label": names}, ("image",))
+    return ColumnTable("folder of images", str(path), columns, {"label": names}, ("image",))
 
 
 def _pillow() -> ModuleType:
