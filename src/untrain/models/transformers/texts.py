@@ -46,7 +46,8 @@ def of_checkpoint(name: str, overrides: Overrides, length: int, vocabulary: int,
     """
     config = config_of_checkpoint(name, overrides)
     if config.vocab_size < vocabulary:
-x
+        known = f"checkpoint={name!r} knows {config.vocab_size} tokens"
+        raise ModelError(f"{known}, and the data have {vocabulary}: take its own tokenizer")
     places = next((getattr(config, each) for each in PLACES if getattr(config, each, None)), None)
     if places is not None and places < length:
         raise ModelError(f"checkpoint={name!r} has {places} places, and rows have up to {length} tokens: take length={places}")
