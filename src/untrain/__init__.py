@@ -15,6 +15,7 @@ _HOMES = {
     "search": "untrain.commands.search",
     "demo": "untrain.commands.demo",
     "inspect": "untrain.commands.inspect",
+    "forget": "untrain.commands.forget",
     "audit": "untrain.commands.audit",
     "Outputs": "untrain.experiments.audits.foreign_models",
     "Checkpoints": "untrain.experiments.audits.foreign_models",
