@@ -24,8 +24,8 @@ EVERYWHERE = {"untrain", "torch", "numpy", "scipy", "sklearn", "pydantic", "safe
 PLACES = {
     "accelerate": {"training/process_group.py"},
     "threadpoolctl": {"runtime/threads.py"},
-    "datasets": {"data/readers/datasets.py"},
-    "pyarrow": {"data/readers/datasets.py", "data/readers/arrow_columns.py"},
+    "datasets": {"data/readers/datasets.py", "data/readers/dataset_columns.py", "data/readers/dataset_tables.py"},
+    "pyarrow": {"data/readers/datasets.py", "data/readers/dataset_tables.py", "data/readers/arrow_columns.py"},
     "PIL": {"data/readers/pillow.py"},
     "transformers": {"models/transformers"},
     "peft": {"models/transformers/adapters.py"},

@@ -16,6 +16,8 @@ from untrain.commands.cli.audit import audit
 from untrain.commands.cli.catalog import evaluators, executors, localizers, methods, observers, scenarios, show
 from untrain.commands.cli.check import check
 from untrain.commands.cli.demo import demo
+from untrain.commands.cli.forget import forget
+from untrain.commands.cli.inspect import inspect
 from untrain.commands.cli.leaderboard import leaderboard
 from untrain.commands.cli.localize import localize
 from untrain.commands.cli.memorize import memorize
@@ -28,7 +30,7 @@ from untrain.commands.cli.signals import Stop, stops
 from untrain.commands.cli.store import store
 from untrain.commands.cli.verify import verify
 from untrain.core.environment import working_folder
-from untrain.core.errors import BadInput, MissingExtra, RunFailed
+from untrain.core.errors import BadInput, DamageAlarm, MissingExtra, RunFailed
 from untrain.core.escapes import PrintableStream, printable
 from untrain.core.interrupts import STOPPED
 
@@ -56,7 +58,7 @@ def _root(
 
 
 for each in (
-    *(demo, run, audit, localize, memorize, attribute, report, search, leaderboard),
+    *(demo, inspect, forget, run, audit, localize, memorize, attribute, report, search, leaderboard),
     *(methods, localizers, evaluators, observers, scenarios, executors, show, check, new, store, verify),
 ):
     app.command()(each)
@@ -78,6 +80,8 @@ def _main(stop: Stop) -> None:
         sys.exit(code)
     except (BadInput, MissingExtra) as error:
         _fail(error, 2)
+    except DamageAlarm as error:
+        _fail(error, 3)
     except RunFailed as error:
         _fail(error, 1)
     except (KeyboardInterrupt, typer.Abort):
