@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Annotated
 
 from untrain.commands.arguments import AtLeast, Document, several
-from untrain.commands.service_place import Place, file_of, folder_of, key_at, open_at, pairs, passphrase_set, read_ids, user
+from untrain.commands.service_place import (
+    PLACE,
+    Place,
+    file_of,
+    folder_of,
+    ids_of,
+    key_at,
+    open_at,
+    options_of,
+    passphrase_set,
+    user,
+)  # fmt: skip
 from untrain.core.errors import BadInput, RequestError
 
 
@@ -43,11 +54,11 @@ def init(
     from untrain.service.signing import fingerprint, load_public, public_file
 
     place = folder_of(service)
-    given = {"method": method, "budget": budget, "network": network, "valid": valid, **pairs(option)}
+    file, _, state = model.partition("#")
+    options = options_of(option, {"method": method, "budget": budget, "network": network, "valid": valid, PLACE: state})
     private = file_of(key) if key else place / "key.pem"
     settings = Settings(
-        str(file_of(model)), str(file_of(data)), {k: v for k, v in given.items() if v}, database,
-        str(private), name or user(), days,
+        str(file_of(file)), str(file_of(data)), options, database, str(private), name or user(), days
     )  # fmt: skip
     if key and not private.exists():
         raise BadInput(f"there is no key at {private}: `untrain request key {key}` makes one")
@@ -79,19 +90,24 @@ def key(file: str | Path) -> Document:
 
 
 def add(
-    file: str, service: Place = None, column: str = "", deadline: str = "", by: str = "", reference: str = "",
-    approve: bool = False,
+    file: str = "", where: str = "", forget_classes: Sequence[str] = (), forget_owners: Sequence[str] = (), service: Place = None,
+    column: str = "", missing: str = "refuse", deadline: str = "", by: str = "", reference: str = "", approve: bool = False,
 ) -> Document:  # fmt: skip
-    """Add a request: a list of ids, from a file or stdin (-).
+    """Add a request: ids, a rule, classes or owners.
 
     Examples:
         untrain request add ids.csv
         untrain request add - --deadline 2026-12-24 --reference T-17
+        untrain request add --where "user == 'u17'"
 
     Args:
-        file: a list of ids as people export them; - for standard input.
+        file: a list of ids as people export them, ids with commas between, or - for standard input.
+        where: rule on columns of the data, such as "label == 3".
+        forget_classes: class of which all rows go, by its name.
+        forget_owners: owner of whom all rows go.
         service: folder of the service; None for the folder ``service`` in $UNTRAIN_HOME or ~/.untrain.
-        column: name or number of the column of ids.
+        column: name or number of the column of ids in the file.
+        missing: whether to 'refuse' ids that are not in the data, or to 'skip' them.
         deadline: a date such as 2026-12-24; empty for as many days from now as the settings say.
         by: who asks for it: a role, since it stays in the ledger; empty for the name of the user.
         reference: of a ticket elsewhere; it stays in the ledger.
@@ -100,8 +116,11 @@ def add(
     Returns:
         The request, how many of its ids other requests name too, and notes on how the list was read.
     """
+    if missing not in ("refuse", "skip"):
+        raise BadInput(f"missing={missing[:40]!r}: 'refuse' or 'skip' is needed")
     place = open_at(service)
-    ids, notes = read_ids(file, column, place.settings)
+    asked = {"forget": file, "where": where, "classes": tuple(forget_classes), "owners": tuple(forget_owners)}
+    ids, notes = ids_of({**asked, "column": column, "skip_missing": missing == "skip"}, place.settings)
     row = place.add(ids, deadline, by or user(), reference)
     if approve:
         row |= place.approve(row["id"], by or user())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from untrain.commands.arguments import AtLeast, Document
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from untrain.runtime.progress import OnProgress
 
 
-def plan(request: str, service: Place = None) -> Document:
+def plan(request: str, service: Place = None, on_progress: OnProgress | None = None) -> Document:
     """Print what a request would change, without changing it.
 
     Examples:
@@ -29,10 +30,12 @@ def plan(request: str, service: Place = None) -> Document:
     """
     from untrain.service.worker import plan_of
 
-    return plan_of(open_at(service), request, lambda job: forget_job(job, dry_run=True), user())
+    return plan_of(open_at(service), request, lambda job: forget_job(job, True, on_progress), user())
 
 
-def run(service: Place = None, most: Annotated[int, AtLeast(0)] | None = None) -> Document:
+def run(
+    service: Place = None, most: Annotated[int, AtLeast(0)] | None = None, on_progress: OnProgress | None = None
+) -> Document:  # fmt: skip
     """Forget approved requests; write checkpoint and certificates.
 
     Examples:
@@ -50,7 +53,7 @@ def run(service: Place = None, most: Annotated[int, AtLeast(0)] | None = None) -
     from untrain.service.worker import run_once
 
     place = open_at(service)
-    done = run_once(place, forget_job, publisher(place, passphrase), most)
+    done = run_once(place, partial(forget_job, on_progress=on_progress), publisher(place, passphrase), most)
     return {"run": done, "certificates": str(place.certificates), **overview(place, ["approved", "running"])}
 
 
@@ -106,7 +109,7 @@ def watch(
     while True:
         count += 1
         try:
-            document = run(service)
+            document = run(service, on_progress=on_progress)
             said = [f"run {document['run']['number']}: {', '.join(document['run']['requests'])}"] if document["run"] else []
             made += [document["run"]] if document["run"] else []
             said += [f"alarm: {each['what']} ({each['based_on']})" for each in document["drift"]["alarms"]]

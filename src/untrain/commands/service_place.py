@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import getpass
+import inspect
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from untrain.commands.arguments import Document
 from untrain.core.environment import absolute, variables
-from untrain.core.errors import BadInput, SpecError
+from untrain.core.errors import BadInput, SpecError, suggest
 from untrain.core.paths import user_path
 
 if TYPE_CHECKING:
+    from untrain.data.understood import Understood
+    from untrain.runtime.progress import OnProgress
     from untrain.service.folder import Service
     from untrain.service.settings import Settings
     from untrain.service.worker import RequestJob
 
 PASSPHRASE = "UNTRAIN_KEY_PASSPHRASE"
 DATABASE = "UNTRAIN_DATABASE"
+PLACE = "place"  # of one state dict in a file of several
+OURS = ("model", "data", "forget", "where", "forget_classes", "forget_owners", "column", "out", "dry_run", "on_progress")
 Place = str | Path | None
 
 
@@ -78,62 +83,78 @@ def key_at(file: Path) -> str:
     return make_key(file, passphrase_set())
 
 
-def pairs(options: Sequence[str]) -> dict[str, Any]:
-    """Arguments as NAME=VALUE.
+def options_of(given: Sequence[str], more: Document) -> Document:
+    """Further arguments of ``untrain.forget``: those as NAME=VALUE, and those that have an option of their own.
 
-    >>> pairs(["seed=3", "id=user"])
-    {'seed': 3, 'id': 'user'}
+    >>> options_of(["seed=3", "class_names=cat,dog"], {"method": "", "budget": "5%"})
+    {'budget': '5%', 'seed': 3, 'class_names': ['cat', 'dog']}
 
     Raises:
-        SpecError: one has no name.
+        SpecError: one has no name, or ``untrain.forget`` does not take it.
     """
-    found: dict[str, Any] = {}
-    for each in options:
+    from untrain.commands.forget import forget
+
+    known = [name for name in inspect.signature(forget).parameters if name not in OURS]
+    found: Document = {name: value for name, value in more.items() if value}
+    for each in given:
         name, equals, value = each.partition("=")
-        if not equals or not name.isidentifier():
-            raise SpecError(f"{each[:40]!r} is not an argument: write NAME=VALUE, such as seed=3")
-        found[name] = int(value) if value.isascii() and value.isdigit() else value
+        if not equals or name not in known:
+            why = "write NAME=VALUE, such as seed=3" if not equals else f"`untrain forget` takes {', '.join(known)}"
+            raise SpecError(f"{each[:40]!r} is not an argument{suggest(name, known)}: {why}")
+        plain = {"True": True, "False": False}.get(value, int(value) if value.isascii() and value.isdigit() else value)
+        found[name] = value.split(",") if name in ("x", "class_names") else plain
     return found
 
 
-def read_ids(file: str, column: str, settings: Settings) -> tuple[list[object], list[str]]:
-    """The ids of the data that a list names, and notes on how it was read.
+def ids_of(asked: Document, settings: Settings) -> tuple[list[object], list[str]]:
+    """The ids of the rows that a request names, and notes on how it was read.
 
     Args:
-        file: the list; - for standard input.
-        column: name or number of its column of ids; empty to ask heading and data.
+        asked: the fields of a request of ``untrain.forget``.
         settings: of the service, whose data say what is an id.
 
     Raises:
-        BadInput: the list cannot be read, or names no id of the data.
+        BadInput: the request cannot be read, or names nothing in the data.
     """
-    from untrain.core.metering import metered
-    from untrain.core.work_files import scratch
-    from untrain.data.id_index import IdIndex
-    from untrain.data.requests.idfile import IdFile
-
-    index = IdIndex(_ids_of_data(settings))
-    with metered() as meter, scratch("ids") as folder:
-        path = file_of(file) if file != "-" else folder / "stdin.csv"
-        if file == "-":
-            path.write_bytes(sys.stdin.buffer.read())
-        ids = IdFile(str(path), column=column).ids(index)
-    # Of a list on standard input nobody knows the place.
-    return list(ids), [note.replace(str(path), "standard input") if file == "-" else note for note in meter.notes]
-
-
-def _ids_of_data(settings: Settings) -> Any:
     import numpy as np
 
-    from untrain.data.readers.text_tables import content, table
+    from untrain.core.metering import metered
+    from untrain.data.examples import take
+    from untrain.experiments.forgetting.requests import Asked, draw
 
-    rows = table(Path(settings.data), content(Path(settings.data), (".csv", ".tsv"), "data"), "rows")
-    at = rows[0].index(str(settings.options.get("id", "id")))
-    return np.array([row[at] for row in rows[1:]])
+    data = _data(settings.data, settings.options)
+    with metered() as meter:
+        train = data.examples(x=np.zeros((len(data), 1), dtype=np.float32))  # no request looks at inputs here
+        rows = draw(Asked(**asked), train).forget_set.rows
+    return list(dict.fromkeys(take(train, rows).ids.tolist())), list(meter.notes)
 
 
-def forget_job(job: RequestJob, dry_run: bool = False) -> Document:
-    """Forget by ``untrain.forget``; its document."""
+def _data(data: str, options: Document) -> Understood:
+    from untrain.data.column_roles import DataChoices
+    from untrain.data.understood import understand
+
+    names = {"id": "id", "label": "label", "owner": "owner", "x": "x", "classes": "class_names", "side": "side"}
+    chosen = {field: options[name] for field, name in names.items() if name in options}
+    lists = {field: tuple(value) if isinstance(value, list) else value for field, value in chosen.items()}
+    return understand(data, DataChoices(**lists))
+
+
+def forget_job(job: RequestJob, dry_run: bool = False, on_progress: OnProgress | None = None) -> Document:
+    """Forget by ``untrain.forget``; its document.
+
+    Rows that were forgotten before and are still in the data are named again: otherwise the new checkpoint would be trained on
+    them.
+    """
     from untrain.commands.forget import forget
+    from untrain.runtime.progress import say
+    from untrain.service.spool import read_list
 
-    return dict(forget(job.model, job.data, job.ids, out=job.out, dry_run=dry_run, **job.options))
+    options = dict(job.options)
+    place = options.pop(PLACE, "")
+    ids = read_list(job.ids.read_bytes())
+    there = map(str, dict.fromkeys(_data(job.data, options).ids.tolist()))
+    again = [each for each in there if each not in set(ids) and job.gone(each)]
+    if again:
+        say(on_progress, f"{len(again)} ids that were forgotten before are still in the data, and go again: delete their rows")
+    model = f"{job.model}#{place}" if place else str(job.model)
+    return dict(forget(model, job.data, [*ids, *again], out=str(job.out), dry_run=dry_run, on_progress=on_progress, **options))

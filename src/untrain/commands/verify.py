@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from untrain.commands.arguments import Document, several
-from untrain.commands.service_place import Place, file_of, folder_of, forget_job, open_at, read_ids
+from untrain.commands.service_place import Place, file_of, folder_of, forget_job, ids_of, open_at
 
 
 def verify(
@@ -39,7 +39,7 @@ def verify(
         raise BadInput("--rerun needs --service, and --forget with the list of ids")
     found = verify_certificate(file, key, [file_of(each) for each in several(files)], place)
     if rerun and place is not None:
-        ids, _ = read_ids(forget, "", place.settings)
+        ids, _ = ids_of({"forget": forget}, place.settings)
         found.append(run_again(file, place, [str(each) for each in ids], forget_job))
     return {"certificate": str(file), "findings": found, "right": not any(each["outcome"] == "wrong" for each in found)}
 

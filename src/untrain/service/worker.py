@@ -72,7 +72,7 @@ def run_once(
     batch = claim(service.ledger, work_name("worker"), service.settings.batch if most is None else most, lease, deaths)
     if batch is None:
         return None
-    out = service.checkpoints / f"{batch.number:05d}-{batch.id}{''.join(Path(batch.checkpoint).suffixes[-1:])}"
+    out = service.checkpoints / f"{batch.number:05d}-{batch.id}{_suffix(service.checkpoint(batch.checkpoint))}"
     with alive(service.ledger, batch, lease):
         document = _work(service, batch, job, out)
         digest = digest_at(out)
@@ -123,6 +123,11 @@ def _work(service: Service, batch: Batch, job: Worker, out: Path) -> dict[str, A
     return {**facts, "by": settings.name, "ids": len(ids), "requests": list(batch.requests)}
 
 
+def _suffix(checkpoint: Path) -> str:
+    """The end of the names of a chain of checkpoints: a file has one, a folder none."""
+    return "" if checkpoint.is_dir() else checkpoint.suffix
+
+
 def _digest(data: str) -> str | None:
     """The SHA-256 of the data where they are a file or a folder; None where they are not."""
     return digest_at(Path(data)) if os.path.exists(data) else None
@@ -164,7 +169,7 @@ def plan_of(service: Service, request: str, job: Worker, by: str) -> dict[str, A
         listed = folder / "ids.csv"
         listed.write_bytes(spool.as_list(ids))
         settings, model = service.settings, service.checkpoint(at["checkpoint"])
-        out = folder / "planned"
+        out = folder / f"planned{_suffix(service.checkpoint(at['checkpoint']))}"
         plan = job(RequestJob(model, settings.data, listed, out, settings.options, lambda each: salt.hashed(each) in known))
     service.ledger.move(request, "planned", by=by, plan=sha256(kept(plan, set(ids))))
     return plan

@@ -96,10 +96,11 @@ def _one(document: Document, arguments: Arguments) -> None:
 
 
 def _plan(document: Document, arguments: Arguments) -> None:
-    """Print the plan of a request."""
-    from untrain.commands.cli.forget import show_plan
-
-    show_json(document) if arguments["as_json"] else show_plan(document)
+    """Print that a request is planned; the plan was printed as it was made."""
+    if arguments["as_json"]:
+        show_json(document)
+    else:
+        typer.echo("planned: nothing was changed; `untrain request approve` lets it run")
 
 
 def _watched(document: Document, arguments: Arguments) -> None:
@@ -114,7 +115,7 @@ def _watched(document: Document, arguments: Arguments) -> None:
 _COMMANDS: dict[str, Any] = {
     "init": command(api.init, _facts),
     "key": command(api.key, _facts),
-    "add": command(api.add, _added),
+    "add": command(api.add, _added, positional=("file",)),
     "list": command(api.listing, _list),
     "plan": command(runs.plan, _plan),
     "approve": command(api.approve, _facts),
