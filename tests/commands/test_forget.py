@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 import torch
-from tests.foreign_models import CLASSES, STEPS, Net, network, numbers, table
 from typer.testing import CliRunner
 
 import untrain as ut
+from foreign_models import CLASSES, STEPS, Net, network, numbers, table
 from untrain.commands.cli import app
 from untrain.core.errors import BadInput, DamageAlarm, DataError, ModelError, RequestError
 
@@ -161,7 +161,7 @@ def test_damage_is_not_written_and_has_its_own_exit_code(home):
         forget(method=harm)
     assert e.value.document["tries"][0]["alarms"][0]["what"] == "validation accuracy"
     assert not list(home.glob("net-forgot*"))
-    given = ["--model", "net.pt", "--data", "train.csv", "--forget", "ids.csv", "--network", "tests.foreign_models:Net"]
+    given = ["--model", "net.pt", "--data", "train.csv", "--forget", "ids.csv", "--network", "foreign_models:Net"]
     more = ["--id", "person", "--valid", "held.csv", "--method", harm, "--steps", STEPS]
     assert _exit_code(["forget", *given, *more]) == 3
     document = forget(method=harm, accept_damage=True)
@@ -273,7 +273,7 @@ def test_a_budget_that_is_spent_leaves_training_again(home, monkeypatch):
 
 
 def test_the_command_prints_plan_and_figures(home):
-    words = ["forget", "--model", "net.pt", "--data", "train.csv", "--forget", "ids.csv", "--network", "tests.foreign_models:Net"]
+    words = ["forget", "--model", "net.pt", "--data", "train.csv", "--forget", "ids.csv", "--network", "foreign_models:Net"]
     words += ["--id", "person"]
     printed = RUNNER.invoke(app.app, [*words, "--valid", "held.csv", "--steps", STEPS])
     assert printed.exit_code == 0, printed.output
