@@ -29,7 +29,7 @@ from untrain.data.requests.owner import Owner
 from untrain.data.requests.resolve import request
 from untrain.data.requests.where import Where
 
-LISTED = 20  # ids that a message lists
+LISTED, MANY = 20, 10_000  # ids that a message lists, and words of a file that are looked for in other columns
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,11 @@ def _by_list(asked: Asked, train: Examples) -> Drawn:
         words: list[Any] = [word.strip() for word in text.split(",") if word.strip()]
     else:
         words = list(np.asarray(forget).tolist()) if not isinstance(forget, list | tuple) else list(forget)
-    with metered() as meter:
-        ids = ids_named(words, index, "the request", Reading(heading=False, gone="report"))
+    try:
+        with metered() as meter:
+            ids = ids_named(words, index, "the request", Reading(heading=False, gone="report"))
+    except RequestError as error:
+        raise RequestError(f"{error}{_other_column(words, train)}") from None
     return _drawn(ids, words, "the request", index, asked, train, list(meter.notes), "")
 
 
@@ -161,7 +164,7 @@ def _from_file(file: Path, name: str, index: IdIndex, how: Reading, asked: Asked
             meter.notes.clear()
             ids = ids_in_file(file, index, how)
     except RequestError as error:
-        raise RequestError(str(error).replace(str(file), name)) from None
+        raise RequestError(str(error).replace(str(file), name) + _other_column(_cells(file), train)) from None
     notes = [note.replace(str(file), name) for note in meter.notes]
     return _drawn(ids, words, name, index, asked, train, notes, file_digest(file))
 
@@ -173,7 +176,7 @@ def _drawn(
     if missing and (not asked.skip_missing or not ids):
         there = f"{name} lists {len(missing)} of {len(words)} ids that the data lack: {some(missing, LISTED, bare=index.integers)}"
         cure = "; --missing skip passes over them" if ids else f"; ids there are such as {some(list(index.present)[:3])}"
-        raise RequestError(there + cure)
+        raise RequestError(there + (_other_column(words, train) or cure))
     rows = rows_of(train, ids)
     if len(rows) == 0:
         raise RequestError(f"{name} names no row of the data: list at least one id")
@@ -183,6 +186,23 @@ def _drawn(
         add_note(note)
     forget_set = forget_set_of(train, rows)
     return Drawn(forget_set, None, f"{len(ids)} ids of {name}", len(words), missing, sha256)
+
+
+def _cells(file: Path) -> list[str]:
+    """All words of a text file, to look for them elsewhere."""
+    try:
+        return re.split(r"[,;\t\r\n]+", file.read_text(encoding="utf-8"))[:MANY]
+    except (OSError, ValueError):
+        return []
+
+
+def _other_column(words: Sequence[Any], train: Examples) -> str:
+    """Say which column of the data holds the listed words, where it is not the column of ids; empty where none does."""
+    wanted = {str(word).strip() for word in words} - {""}
+    for name, column in train.columns.items():
+        if column.dtype.kind in "iuU" and len(wanted & set(column.astype(str).tolist())) > len(wanted) / 2:
+            return f"; the column {name!r} of the data holds such: --id {name}"
+    return ""
 
 
 def forget_set_of(train: Examples, rows: np.ndarray[Any, Any]) -> ForgetSet:
