@@ -14,6 +14,8 @@ _HOMES = {
     "report": "untrain.commands.report",
     "search": "untrain.commands.search",
     "demo": "untrain.commands.demo",
+    "inspect": "untrain.commands.inspect",
+    "forget": "untrain.commands.forget",
     "audit": "untrain.commands.audit",
     "Outputs": "untrain.experiments.audits.foreign_models",
     "Checkpoints": "untrain.experiments.audits.foreign_models",

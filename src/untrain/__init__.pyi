@@ -11,6 +11,7 @@ from untrain.commands.attribute import attribute as attribute
 from untrain.commands.audit import audit as audit
 from untrain.commands.check import check as check
 from untrain.commands.demo import demo as demo
+from untrain.commands.inspect import inspect as inspect
 from untrain.commands.leaderboard import leaderboard as leaderboard
 from untrain.commands.localize import localize as localize
 from untrain.commands.memorize import memorize as memorize

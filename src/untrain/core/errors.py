@@ -16,7 +16,8 @@
     |   |-- BrokenPromise         a method did what no method may do
     |   |-- OutOfMemory           memory is too small for one example at a time
     |   |-- Crashed               a method failed in a way that may be the machine's: the next start tries again
-    |   `-- WorkerDied            the process that did the work died, again and again
+    |   |-- WorkerDied            the process that did the work died, again and again
+    |   `-- DamageAlarm           a model got worse than is allowed, and nothing was written; exit code 3
     `-- MissingExtra (ImportError) an optional library is not installed; exit code 2
 """
 
@@ -94,6 +95,19 @@ class Crashed(RunFailed):
 
 class WorkerDied(RunFailed):
     """The process that did the work died, again and again."""
+
+
+class DamageAlarm(RunFailed):
+    """A model got worse than is allowed: nothing was written.
+
+    Args:
+        message: which number fell, how far, and what to try.
+        document: all that was measured.
+    """
+
+    def __init__(self, message: str, document: dict[str, Any] | None = None):
+        super().__init__(message)
+        self.document = document or {}
 
 
 class MissingExtra(UntrainError, ImportError):

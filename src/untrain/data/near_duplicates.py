@@ -78,6 +78,27 @@ def near_duplicates(forget: Examples, retain: Examples, within: float = WITHIN) 
     return Duplicates(rows, distance, near, exact, _counts(near, exact))
 
 
+def near_twins(x: Inputs, within: float = WITHIN) -> Array:
+    """Mark rows that have another row within a distance, bool (n,); the distance is that of ``near_duplicates``.
+
+    >>> near_twins(torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 9.0]])).tolist()
+    [True, True, False]
+
+    Args:
+        x: inputs, (n, ...), of which all pairs are compared.
+        within: largest distance of a near duplicate, as a share of the median length of centred inputs.
+    """
+    rows = torch.cat(list(_blocks(x)))
+    rows = rows - rows.mean(0)
+    scale = float(rows.norm(dim=1).median()) or 1.0
+    near = torch.zeros(len(rows), dtype=torch.bool)
+    for start in range(0, len(rows), BLOCK):
+        part = torch.cdist(rows[start : start + BLOCK], rows, compute_mode="donot_use_mm_for_euclid_dist")
+        part[torch.arange(len(part)), start + torch.arange(len(part))] = torch.inf
+        near[start : start + BLOCK] = (part.min(1).values <= within * scale).cpu()
+    return near.numpy()
+
+
 def _by_distance(forget: Examples, retain: Examples) -> tuple[Array, Array]:
     """Row of the nearest retained example, and the distance to it, of each forget example, (k,)."""
     a = torch.cat(list(_blocks(forget.x)))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import DataError, ModelError
-from untrain.core.metering import add_note
+from untrain.core.metering import add_note, metered
 from untrain.models.checkpoint_files import KEY, State, read_content, states_in
 from untrain.models.state import load_state, memory_of
 from untrain.models.wrappers import renamed, unwrap
@@ -18,8 +19,30 @@ from untrain.models.wrappers import renamed, unwrap
 SHOWN = 3
 
 
+@dataclass(frozen=True, eq=False)
+class FoundState:
+    """The weights of a model in what a checkpoint holds.
+
+    Args:
+        content: all that the checkpoint holds.
+        at: place of the weights in it, such as 'ema.model'; empty where it is nothing else.
+        state: the weights under the model's names.
+        names: the name of each weight in the checkpoint, by the model's; None where the model's class reads others itself.
+    """
+
+    content: Any
+    at: str
+    state: State
+    names: dict[str, str] | None
+
+
 def read_state(source: Any, make: Callable[[], nn.Module], who: str, what: str) -> State:
-    """Read the weights of a checkpoint, under the names that a model gives them.
+    """Read the weights of a checkpoint, under the names that a model gives them; the rest is as of ``find_state``."""
+    return find_state(source, make, who, what).state
+
+
+def find_state(source: Any, make: Callable[[], nn.Module], who: str, what: str) -> FoundState:
+    """Find the weights of a model in a checkpoint.
 
     Args:
         source: a state dict, a module, or the path of a .safetensors file, of one that ``torch.save`` wrote, or of a folder that
@@ -49,7 +72,7 @@ def read_state(source: Any, make: Callable[[], nn.Module], who: str, what: str) 
     if not fitting:
         closest = max(((place,) if place else states), key=lambda at: _closeness(model, states[at]))
         raise ModelError(f"{who} does not fit {what}: {_complaints(model, states[closest])}")
-    ((at, (taken, state)),) = fitting.items()
+    ((at, (taken, state, stored)),) = fitting.items()
     for name, tensor in state.items():
         if not bool(torch.isfinite(tensor).all()):
             raise ModelError(f"{who} holds NaN or infinite weights in {name}: its outputs would mean nothing")
@@ -59,12 +82,26 @@ def read_state(source: Any, make: Callable[[], nn.Module], who: str, what: str) 
         )
     if beside := _beside(content, states, at):
         add_note(f"{who}: beside the weights{f' under {at!r}' if at else ''} it holds {_some(beside)}, which are not read")
-    return state
+    return FoundState(content, at, state, stored)
 
 
-def _fit(model: nn.Module, state: State, who: str) -> tuple[str, State] | None:
-    """The part taken from the names, and the weights as the model holds them once torch has loaded them; None if it does not."""
-    for taken, named in _namings(model, state):
+def stored_names(model: nn.Module, state: State) -> dict[str, str] | None:
+    """The name of each weight in a state dict by that in a model; None where the weights are not the model's.
+
+    >>> stored_names(nn.Linear(1, 1), {"module.weight": torch.ones(1, 1), "module.bias": torch.ones(1)})
+    {'weight': 'module.weight', 'bias': 'module.bias'}
+    """
+    with metered():  # what is noted here was noted when the weights were read
+        found = _fit(model, state, "the state dict")
+    return None if found is None else found[2]
+
+
+def _fit(model: nn.Module, state: State, who: str) -> tuple[str, State, dict[str, str] | None] | None:
+    """The part taken from the names, the weights as the model holds them once torch has loaded them, and their names as stored.
+
+    None if torch does not load them.
+    """
+    for taken, named, stored in _namings(model, state):
         if named.keys() & model.state_dict().keys():
             complete = _tied(model, named, who)
             copy = deepcopy(model)
@@ -78,7 +115,7 @@ def _fit(model: nn.Module, state: State, who: str) -> tuple[str, State] | None:
             for given, kept in sorted({(complete[n].dtype, weights[n].dtype) for n in complete}, key=str):
                 if note := _rounding(given, kept):
                     add_note(f"{who}: {note}")
-            return taken, {name: tensor.detach().clone() for name, tensor in weights.items()}
+            return taken, {name: tensor.detach().clone() for name, tensor in weights.items()}, stored
     return None
 
 
@@ -101,14 +138,19 @@ def _rounding(given: torch.dtype, kept: torch.dtype) -> str:
     return f"weights were rounded to {names[0]} when they were saved, and are read as they are, without any scale" if scaled else ""
 
 
-def _namings(model: nn.Module, state: State) -> Iterator[tuple[str, State]]:
-    """The weights under the names that they may have in the model."""
-    yield from renamed(state, model.state_dict())
+def _namings(model: nn.Module, state: State) -> Iterator[tuple[str, State, dict[str, str] | None]]:
+    """The weights under the names that they may have in the model, and the names that they are stored under."""
+    for (taken, named), (_, stored) in zip(renamed(state, model.state_dict()), _renamed_names(model, state), strict=True):
+        yield taken, named, stored
     # A class that saves other names than it has, as some of transformers do, reads them itself.
     read: Any = getattr(model, "read_saved", None)
     for taken, named in renamed(state, {}) if read is not None else ():
         if own := read(model, named):
-            yield taken, own
+            yield taken, own, None
+
+
+def _renamed_names(model: nn.Module, state: State) -> Iterator[tuple[str, dict[str, str]]]:
+    return renamed({name: name for name in state}, model.state_dict())
 
 
 def _tied(model: nn.Module, state: State, who: str) -> State:

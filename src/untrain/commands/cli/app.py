@@ -16,18 +16,22 @@ from untrain.commands.cli.audit import audit
 from untrain.commands.cli.catalog import evaluators, executors, localizers, methods, observers, scenarios, show
 from untrain.commands.cli.check import check
 from untrain.commands.cli.demo import demo
+from untrain.commands.cli.forget import forget
+from untrain.commands.cli.inspect import inspect
 from untrain.commands.cli.leaderboard import leaderboard
 from untrain.commands.cli.localize import localize
 from untrain.commands.cli.memorize import memorize
 from untrain.commands.cli.new import new
 from untrain.commands.cli.output import renew_line
 from untrain.commands.cli.report import report
+from untrain.commands.cli.request import request
 from untrain.commands.cli.run import run
 from untrain.commands.cli.search import search
 from untrain.commands.cli.signals import Stop, stops
 from untrain.commands.cli.store import store
+from untrain.commands.cli.verify import verify
 from untrain.core.environment import working_folder
-from untrain.core.errors import BadInput, MissingExtra, RunFailed
+from untrain.core.errors import BadInput, DamageAlarm, MissingExtra, RunFailed
 from untrain.core.escapes import PrintableStream, printable
 from untrain.core.interrupts import STOPPED
 
@@ -55,10 +59,11 @@ def _root(
 
 
 for each in (
-    *(demo, run, audit, localize, memorize, attribute, report, search, leaderboard),
-    *(methods, localizers, evaluators, observers, scenarios, executors, show, check, new, store),
+    *(demo, inspect, forget, run, audit, localize, memorize, attribute, report, search, leaderboard),
+    *(methods, localizers, evaluators, observers, scenarios, executors, show, check, new, store, verify),
 ):
     app.command()(each)
+app.add_typer(request)
 
 
 def main() -> None:
@@ -77,6 +82,8 @@ def _main(stop: Stop) -> None:
         sys.exit(code)
     except (BadInput, MissingExtra) as error:
         _fail(error, 2)
+    except DamageAlarm as error:
+        _fail(error, 3)
     except RunFailed as error:
         _fail(error, 1)
     except (KeyboardInterrupt, typer.Abort):

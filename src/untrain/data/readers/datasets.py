@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import glob
-import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +18,7 @@ from untrain.core.work_files import scratch
 from untrain.data.readers.arrow_columns import needed, numbers, optional
 from untrain.data.readers.base import RESERVED, Array, Arrays
 from untrain.data.readers.damage import check_room, reading
+from untrain.data.readers.dataset_columns import column_of, is_image, is_plain, quiet
 from untrain.data.readers.file_kinds import LOOKED_AT, kind_of
 from untrain.data.readers.held_arrays import note_pixels
 from untrain.data.readers.pillow import Decoder
@@ -81,10 +80,10 @@ def read_parquet(path: str | Sequence[str], wanted: Wanted = USUAL, pick: Pick |
     paths = [path] if isinstance(path, str) else list(path)
     source = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     for each in paths:
-        _check(user_path(each))
+        check_parquet(user_path(each))
     with scratch("arrow") as cache:  # the library's copy of the data
         try:
-            with _quiet():
+            with quiet():
                 files = [glob.escape(str(user_path(each).resolve())) for each in paths]
                 table = datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=str(cache))
         except Exception as error:  # the library lets errors of many others through
@@ -109,7 +108,7 @@ def read_hub(
         DataError: it cannot be reached, a column is not there, or cells cannot be read.
     """
     try:
-        with _quiet():
+        with quiet():
             table = datasets.load_dataset(name, config, split=split)
     except Exception as error:  # the library lets errors of many others through
         raise DataError(
@@ -130,7 +129,7 @@ def read_parts(name: str, config: str) -> dict[str, list[dict[str, Any]]]:
         DataError: it cannot be reached.
     """
     try:
-        with _quiet():
+        with quiet():
             parts = datasets.load_dataset(name, config)
     except Exception as error:  # the library lets errors of many others through
         raise DataError(
@@ -140,7 +139,12 @@ def read_parts(name: str, config: str) -> dict[str, list[dict[str, Any]]]:
     return {str(split): [dict(record) for record in part] for split, part in parts.items()}
 
 
-def _check(file: Path) -> None:
+def check_parquet(file: Path) -> None:
+    """Refuse a file that is not Parquet, or would unpack to far more than its size.
+
+    Raises:
+        DataError: it is one.
+    """
     if not file.is_file():
         raise DataError(f"there is no file {str(file)!r}" + (": it is a folder" if file.is_dir() else ""))
     try:
@@ -165,22 +169,6 @@ def _line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Show neither progress bars nor log lines, and tell nobody what is read: the library would ask a host to count it."""
-    bars, level = datasets.is_progress_bar_enabled(), logging.root.manager.disable
-    counts, datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = datasets.config.HF_UPDATE_DOWNLOAD_COUNTS, False
-    datasets.disable_progress_bars()
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(level)
-        datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = counts
-        if bars:
-            datasets.enable_progress_bars()
-
-
 def _arrays(table: datasets.Dataset, source: str, wanted: Wanted, pick: Pick | None, hold: Hold) -> Arrays:
     if len(table) == 0:
         raise DataError(f"{source} holds no rows")
@@ -192,9 +180,9 @@ def _arrays(table: datasets.Dataset, source: str, wanted: Wanted, pick: Pick | N
         if name not in table.column_names:
             or_ = "".join(f" or {each!r}" for each in wanted.label[1:]) if name == label else ""
             raise DataError(f"{source} has no column {name!r}{or_}; it has {table.column_names}{suggest(name, table.column_names)}")
-    y = needed(_column(table, label), label, source)
+    y = needed(column_of(table, label), label, source)
     rows = np.arange(len(table)) if pick is None else pick(y)
-    ids = needed(_column(table, one), one, source)[rows] if one else rows
+    ids = needed(column_of(table, one), one, source)[rows] if one else rows
     part = table if pick is None else table.select(rows)
     kind = table.features[label]
     x, features = _inputs(part, inputs, source, wanted.side, hold)
@@ -204,31 +192,18 @@ def _arrays(table: datasets.Dataset, source: str, wanted: Wanted, pick: Pick | N
         ids,
         kind.num_classes if isinstance(kind, datasets.ClassLabel) else None,
         _further(part, {*inputs, label, one, whose}, source),
-        needed(_column(table, whose), whose, source)[rows] if whose else None,
+        needed(column_of(table, whose), whose, source)[rows] if whose else None,
         features,
     )
 
 
 def _found(table: datasets.Dataset, source: str) -> tuple[str, ...]:
-    images = [name for name, kind in table.features.items() if _is_image(kind)]
+    images = [name for name, kind in table.features.items() if is_image(kind)]
     if len(images) == 1:
         return (images[0],)
     raise DataError(
         f"{source} has {len(images) or 'no'} image columns: name the inputs with x=('...',); it has {table.column_names}"
     )
-
-
-def _is_image(kind: Any) -> bool:
-    return isinstance(kind, datasets.Image) or (isinstance(kind, dict) and set(kind) == {"bytes", "path"})
-
-
-def _is_plain(kind: Any) -> bool:
-    return isinstance(kind, datasets.ClassLabel) or (isinstance(kind, datasets.Value) and kind.dtype != "binary")
-
-
-def _column(table: datasets.Dataset, name: str) -> Any:
-    """A column as Arrow has it: nothing of it is decoded, opened or fetched."""
-    return table.select_columns(name).with_format("arrow")[:].column(name)
 
 
 def _further(table: datasets.Dataset, taken: set[str], source: str) -> dict[str, Array]:
@@ -237,9 +212,9 @@ def _further(table: datasets.Dataset, taken: set[str], source: str) -> dict[str,
     for name in table.column_names:
         if name in taken:
             continue
-        if name in RESERVED or not _is_plain(table.features[name]):
+        if name in RESERVED or not is_plain(table.features[name]):
             left.append(name)
-        elif (array := optional(_column(table, name), name, source)) is not None:
+        elif (array := optional(column_of(table, name), name, source)) is not None:
             columns[name] = array
     if left:
         add_note(f"{source}: {len(left)} columns that nobody needs are not read, such as {left[0]!r}")
@@ -250,10 +225,10 @@ def _inputs(
     table: datasets.Dataset, names: tuple[str, ...], source: str, side: int | None, hold: Hold
 ) -> tuple[Any, tuple[str, ...]]:
     """Inputs (n, ...), and the name of the column that each number of a row is from; images have none."""
-    if len(names) == 1 and (_is_image(table.features[names[0]]) or getattr(table.features[names[0]], "dtype", "") == "binary"):
+    if len(names) == 1 and (is_image(table.features[names[0]]) or getattr(table.features[names[0]], "dtype", "") == "binary"):
         images = table.select_columns(names[0]).cast_column(names[0], datasets.Image(decode=False))
         return hold(_images(images, names[0], source, side), len(images)), ()
-    columns = [numbers(_column(table, name), name, source) for name in names]
+    columns = [numbers(column_of(table, name), name, source) for name in names]
     if all(column.shape[1:] == (1,) for column in columns):
         note_pixels(source, names, columns)
     features = tuple(name for name, column in zip(names, columns, strict=True) for _ in range(int(np.prod(column.shape[1:]))))

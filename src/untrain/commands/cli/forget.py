@@ -1,0 +1,45 @@
+"""argv to a checkpoint that forgot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from untrain.commands import forget as api
+from untrain.commands.arguments import Document
+from untrain.commands.cli.options import Arguments, command
+from untrain.commands.cli.output import show_json
+from untrain.core.escapes import printable
+
+
+def _show(document: Document, arguments: Arguments) -> None:
+    """Print what was done, and what it looks like before and after; the plan was printed as it was made."""
+    if arguments["as_json"]:
+        show_json(document)
+        return
+    if document.get("dry_run"):
+        typer.echo("dry run: nothing was changed")
+        return
+    before, after = document["before"], document["after"]
+    typer.echo(printable(f"method: {document['method']} ({document['why']})"))
+    for name, what in (("validation", "accuracy"), ("retain", "loss"), ("forget", "accuracy"), ("forget", "loss")):
+        typer.echo(f"{name} {what}: {before[name][what]:.3f} before, {after[name][what]:.3f} after ({after[name]['rows']:,} rows)")
+    typer.echo(_alike(before["alike"], after["alike"]))
+    for note in document["method_notes"]:
+        typer.echo(printable(f"note: {note}"))
+    typer.echo(printable(f"checkpoint: {document['out']['path']}"))
+    typer.echo(printable(f"document: {document['out']['path']}.json"))
+
+
+def _alike(before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:
+    if before is None or after is None:
+        return "forgotten rows beside unseen ones: not known, as no data were given that the model has not seen (--valid)"
+    verdict = "met" if after["met"] else "not met"
+    return (
+        f"chance that a forgotten row has a larger loss than an unseen one of its class: {before['area']:.3f} before, "
+        f"{after['area']:.3f} after (0.5 is ideal, standard error {after['error']:.3f}; within {after['within']:.3f}: {verdict})"
+    )
+
+
+forget = command(api.forget, _show)

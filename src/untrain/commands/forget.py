@@ -1,0 +1,181 @@
+"""From a checkpoint that was trained elsewhere, its data and a request to a new checkpoint that forgot.
+
+Heavy modules are imported where they are used, so that a ``--help`` costs no torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from untrain.commands.arguments import Count, Document, Seed
+from untrain.core.errors import BadInput, SpecError, require_whole_numbers, suggest
+from untrain.runtime.progress import OnProgress, say
+
+if TYPE_CHECKING:
+    from untrain.training.steps import Steps
+    from untrain.unlearners.base import Recipe, Unlearner
+
+Missing = Literal["refuse", "skip"]
+Twins = Literal["", "exact", "near"]
+
+
+def forget(
+    model: str | None = None, data: Any = None, forget: Any = None, where: str = "", forget_classes: Sequence[str] = (),
+    forget_owners: Sequence[str] = (), column: str = "", missing: Missing = "refuse", twins: Twins = "",
+    network: Any = None, method: Any = "auto", budget: str | float = "10%", gap: float = 0.05, valid: Any = None,
+    out: str | None = None, dry_run: bool = False, accept_damage: bool = False, max_fall: str | float = "",
+    max_rise: str | float = "", id: str = "", label: str = "", owner: str = "", x: Sequence[str] = (),
+    class_names: Sequence[str] = (), side: Count | None = None, transform: Any = None, tokenizer: str = "",
+    length: Count | None = None, steps: str | Steps | None = None, device: str = "cpu", threads: Count = 1, seed: Seed = 0,
+    on_progress: OnProgress | None = None,
+) -> Document:  # fmt: skip
+    """Make a checkpoint forget rows, and write a new one.
+
+    Examples:
+        untrain forget --model vit/ --data photos/ --forget ids.csv --dry-run
+        untrain forget --model m.pt --network nets:Net --data d.csv --forget 3,17
+        untrain forget --model m.skops --data d.csv --where "label == 3"
+
+    A plan comes first, and with ``--dry-run`` nothing else. Then methods are tried, cheap ones first unless training again is
+    cheap; a model that got worse is not written. The new checkpoint has the format of the old one, and NEW.json beside it says
+    what was done.
+
+    Args:
+        model: checkpoint: a .safetensors or .pt file (FILE#PLACE names one state dict of several), a folder of Hugging Face
+            transformers, a .skops file, or coefficients in .json or .npz.
+        data: data that it was trained on, as of `untrain inspect`.
+        forget: file of ids, '-' for standard input, ids with commas between, or a request such as "Where('age > 90')".
+        where: rule on columns, such as "label == 3" or "class_name == 'cat'".
+        forget_classes: class of which all rows go, by its name.
+        forget_owners: owner of whom all rows go.
+        column: column of ids in the file.
+        missing: whether to 'refuse' ids that are not in the data, or to 'skip' them.
+        twins: whether rows like a forgotten one go too: 'exact' ones or 'near' ones.
+        network: makes the network of a file of weights: package.module:function, or a spelling such as "ResNet(width=8)".
+        method: spelling of a method, or 'auto'.
+        budget: share of the cost of training again that cheaper methods together may take.
+        gap: how far from 0.5 the chance may be that a forgotten row has a larger loss than an unseen one.
+        valid: data that the model has not seen.
+        out: place of the new checkpoint; None takes one beside the old.
+        dry_run: print the plan and stop.
+        accept_damage: write the new checkpoint even if it got worse.
+        max_fall: largest fall of validation accuracy, such as 2%; by default three standard errors, at least one point.
+        max_rise: largest rise of the retain loss in nats; by default three standard errors, at least 0.1.
+        id: column of ids in the data.
+        label: column of labels.
+        owner: column of owners.
+        x: column of inputs.
+        class_names: name of a class, in the order of the model's outputs.
+        side: pixels on each side of the squares that images become; None leaves images as they are.
+        transform: package.module:function that makes the model's input of one row.
+        tokenizer: folder with tokenizer.json; by default that of the model.
+        length: most tokens of a row; None takes what the model has room for, up to 512.
+        steps: how the model was trained, such as "Steps(lr=0.1, epochs=30)"; training again repeats it.
+        threads: threads of torch.
+
+    Returns:
+        The document that is written beside the new checkpoint: digests of checkpoints, data and request, plan, tries, method, cost,
+        guard, figures before and after, notes, and what all this does not cover.
+
+    Raises:
+        BadInput: an argument, the data or the checkpoint is wrong; nothing was written.
+        DamageAlarm: the model got worse than is allowed; nothing was written.
+    """
+    from untrain.data.column_roles import DataChoices
+    from untrain.experiments.forgetting.job import Job, run_job
+    from untrain.experiments.forgetting.measurements import Tolerance
+    from untrain.experiments.forgetting.opened_model import ModelChoices
+    from untrain.experiments.forgetting.requests import Asked
+    from untrain.runtime.threads import threads as so_many_threads
+
+    require_whole_numbers(seed=seed, threads=threads)
+    if model is None:
+        raise BadInput("say which checkpoint: --model FILE or FOLDER")
+    if data is None:
+        raise BadInput("say which data the model was trained on: --data FILE or FOLDER")
+    for name, given, words in (("missing", missing, get_args(Missing)), ("twins", twins, get_args(Twins))):
+        if given not in words:
+            raise BadInput(f"{name}={given!r}{suggest(given, words)}: one of {', '.join(filter(None, words))} is needed")
+    asked = Asked(forget, where, tuple(forget_classes), tuple(forget_owners), column, missing == "skip")
+    fall, rise = (None if each == "" else _share(name, each) for name, each in (("max_fall", max_fall), ("max_rise", max_rise)))
+    job = Job(
+        model=model, data=data, valid=valid, asked=asked,
+        columns=DataChoices(id, label, owner, tuple(x), tuple(class_names), side),
+        choices=ModelChoices(_network(network), _steps(steps), _function("transform", transform), tokenizer, length, device),
+        method=_method(method), budget=_share("budget", budget), gap=_share("gap", gap), tolerance=Tolerance(fall, rise),
+        twins=twins, out=out, accept_damage=accept_damage, seed=seed, say=lambda line: say(on_progress, line),
+    )  # fmt: skip
+    with so_many_threads(threads):
+        return run_job(job, dry_run)
+
+
+def _share(name: str, given: str | float) -> float:
+    """A share, written as 10% or 0.1.
+
+    Raises:
+        BadInput: it is neither.
+    """
+    text = str(given).strip()
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise BadInput(f"{name}={given!r}: a share such as 10% or 0.1 is needed")
+    return value
+
+
+def _method(given: Any) -> Unlearner | Recipe | None:
+    from untrain.core.spec import parse
+    from untrain.unlearners.base import Recipe, Unlearner
+
+    if given == "auto":
+        return None
+    made = parse(given) if isinstance(given, str) else given
+    if not isinstance(made, Unlearner | Recipe):
+        raise SpecError(f"{made!r} is not an unlearning method; `untrain methods` lists them")
+    return made
+
+
+def _steps(given: Any) -> Steps | None:
+    from untrain.core.spec import parse
+    from untrain.training.steps import Steps
+
+    made = parse(given) if isinstance(given, str) else given
+    if made is not None and not isinstance(made, Steps):
+        raise SpecError(f"steps={given!r}: how the model was trained is needed, such as Steps(lr=0.1, epochs=30)")
+    return made
+
+
+def _network(given: Any) -> Any:
+    """An architecture, or a callable that makes a network.
+
+    Raises:
+        SpecError: it is neither.
+    """
+    from untrain.core.spec import parse
+    from untrain.models.architectures.base import Architecture
+
+    if given is None or not isinstance(given, str):
+        return given
+    if ":" in given and "(" not in given:
+        return _function("network", given)
+    made = parse(given) if "(" in given or given.isidentifier() else _function("network", given)
+    if not isinstance(made, Architecture) and not callable(made):
+        raise SpecError(f"network={given!r}: package.module:function, or a network such as ResNet(width=8), is needed")
+    return made
+
+
+def _function(name: str, given: Any) -> Callable[..., Any] | None:
+    """The function that package.module:function names; another object is returned as it is."""
+    from untrain.core.discovery import load_value
+
+    if not isinstance(given, str):
+        return given  # type: ignore[no-any-return]
+    if not given:
+        return None
+    if "." not in given.replace(":", "."):
+        raise SpecError(f"{name}={given!r}: package.module:function is needed")
+    return load_value(given.replace(":", "."))

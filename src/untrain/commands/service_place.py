@@ -1,0 +1,160 @@
+"""A service as commands find it: its folder, its secrets, its lists of ids, and the job that it runs."""
+
+from __future__ import annotations
+
+import getpass
+import inspect
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from untrain.commands.arguments import Document
+from untrain.core.environment import absolute, variables
+from untrain.core.errors import BadInput, SpecError, suggest
+from untrain.core.paths import user_path
+
+if TYPE_CHECKING:
+    from untrain.data.understood import Understood
+    from untrain.runtime.progress import OnProgress
+    from untrain.service.folder import Service
+    from untrain.service.settings import Settings
+    from untrain.service.worker import RequestJob
+
+PASSPHRASE = "UNTRAIN_KEY_PASSPHRASE"
+DATABASE = "UNTRAIN_DATABASE"
+PLACE = "place"  # of one state dict in a file of several
+OURS = ("model", "data", "forget", "where", "forget_classes", "forget_owners", "column", "out", "dry_run", "on_progress")
+Place = str | Path | None
+
+
+def file_of(path: str | Path) -> Path:
+    """The absolute path that a user spelled."""
+    return absolute(user_path(path))
+
+
+def folder_of(service: Place) -> Path:
+    """The folder of a service; by default ``service`` beside the store."""
+    if service is not None:
+        return file_of(service)
+    return file_of(variables().get("UNTRAIN_HOME") or "~/.untrain") / "service"
+
+
+def open_at(service: Place) -> Service:
+    """The service in a folder; $UNTRAIN_DATABASE goes before the URL in its settings."""
+    from untrain.service.folder import open_service
+
+    return open_service(folder_of(service), variables().get(DATABASE, ""))
+
+
+def user() -> str:
+    """The name of the user, for the ledger."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container without names
+        return ""
+
+
+def passphrase_set() -> bytes:
+    """The passphrase in the environment; empty where there is none."""
+    return variables().get(PASSPHRASE, "").encode("utf-8", "surrogateescape")
+
+
+def passphrase() -> bytes:
+    """The passphrase of a key: of the environment, or of who sits at the terminal.
+
+    Raises:
+        BadInput: there is neither.
+    """
+    word = passphrase_set()
+    if word:
+        return word
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise BadInput(f"the key is encrypted: set {PASSPHRASE}, or run this at a terminal")
+    return getpass.getpass("Passphrase of the key: ").encode()
+
+
+def key_at(file: Path) -> str:
+    """Make a key; its fingerprint."""
+    from untrain.service.signing import make_key
+
+    if not file.parent.is_dir():
+        raise BadInput(f"there is no folder {file.parent} for the key")
+    return make_key(file, passphrase_set())
+
+
+def options_of(given: Sequence[str], more: Document) -> Document:
+    """Further arguments of ``untrain.forget``: those as NAME=VALUE, and those that have an option of their own.
+
+    >>> options_of(["seed=3", "class_names=cat,dog"], {"method": "", "budget": "5%"})
+    {'budget': '5%', 'seed': 3, 'class_names': ['cat', 'dog']}
+
+    Raises:
+        SpecError: one has no name, or ``untrain.forget`` does not take it.
+    """
+    from untrain.commands.forget import forget
+
+    known = [name for name in inspect.signature(forget).parameters if name not in OURS]
+    found: Document = {name: value for name, value in more.items() if value}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or name not in known:
+            why = "write NAME=VALUE, such as seed=3" if not equals else f"`untrain forget` takes {', '.join(known)}"
+            raise SpecError(f"{each[:40]!r} is not an argument{suggest(name, known)}: {why}")
+        plain = {"True": True, "False": False}.get(value, int(value) if value.isascii() and value.isdigit() else value)
+        found[name] = value.split(",") if name in ("x", "class_names") else plain
+    return found
+
+
+def ids_of(asked: Document, settings: Settings) -> tuple[list[object], list[str]]:
+    """The ids of the rows that a request names, and notes on how it was read.
+
+    Args:
+        asked: the fields of a request of ``untrain.forget``.
+        settings: of the service, whose data say what is an id.
+
+    Raises:
+        BadInput: the request cannot be read, or names nothing in the data.
+    """
+    import numpy as np
+
+    from untrain.core.metering import metered
+    from untrain.data.examples import take
+    from untrain.experiments.forgetting.requests import Asked, draw
+
+    data = _data(settings.data, settings.options)
+    with metered() as meter:
+        train = data.examples(x=np.zeros((len(data), 1), dtype=np.float32))  # no request looks at inputs here
+        rows = draw(Asked(**asked), train).forget_set.rows
+    return list(dict.fromkeys(take(train, rows).ids.tolist())), list(meter.notes)
+
+
+def _data(data: str, options: Document) -> Understood:
+    from untrain.data.column_roles import DataChoices
+    from untrain.data.understood import understand
+
+    names = {"id": "id", "label": "label", "owner": "owner", "x": "x", "classes": "class_names", "side": "side"}
+    chosen = {field: options[name] for field, name in names.items() if name in options}
+    lists = {field: tuple(value) if isinstance(value, list) else value for field, value in chosen.items()}
+    return understand(data, DataChoices(**lists))
+
+
+def forget_job(job: RequestJob, dry_run: bool = False, on_progress: OnProgress | None = None) -> Document:
+    """Forget by ``untrain.forget``; its document.
+
+    Rows that were forgotten before and are still in the data are named again: otherwise the new checkpoint would be trained on
+    them.
+    """
+    from untrain.commands.forget import forget
+    from untrain.runtime.progress import say
+    from untrain.service.spool import read_list
+
+    options = dict(job.options)
+    place = options.pop(PLACE, "")
+    ids = read_list(job.ids.read_bytes())
+    there = map(str, dict.fromkeys(_data(job.data, options).ids.tolist()))
+    again = [each for each in there if each not in set(ids) and job.gone(each)]
+    if again:
+        say(on_progress, f"{len(again)} ids that were forgotten before are still in the data, and go again: delete their rows")
+    model = f"{job.model}#{place}" if place else str(job.model)
+    return dict(forget(model, job.data, [*ids, *again], out=str(job.out), dry_run=dry_run, on_progress=on_progress, **options))

@@ -1,0 +1,69 @@
+"""Checks of certificates and of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from untrain.commands.arguments import Document, several
+from untrain.commands.service_place import Place, file_of, folder_of, forget_job, ids_of, open_at
+
+
+def verify(
+    certificate: str | Path, public_key: Place = None, files: Sequence[str] = (), service: Place = None, rerun: bool = False,
+    forget: str = "",
+) -> Document:  # fmt: skip
+    """Check a certificate: signature, files, ledger.
+
+    Examples:
+        untrain verify R00001.json --public-key key.public.pem
+        untrain verify R00001.json --service requests --rerun --forget ids.csv
+
+    Args:
+        certificate: the signed file.
+        public_key: of who should have signed it; without it you compare the fingerprint yourself.
+        files: a folder with files that the certificate names; that of the certificate is searched anyway.
+        service: folder of the service that made it, for its checkpoints and its ledger; None for none.
+        rerun: do the job again, and compare the checkpoint that comes out.
+        forget: with ``--rerun``, a list of the ids of all requests that the run served.
+
+    Returns:
+        Findings, each right, wrong or not checked, and whether nothing is wrong.
+    """
+    from untrain.core.errors import BadInput
+    from untrain.service.verification import run_again, verify_certificate
+
+    file, key = file_of(certificate), None if public_key is None else file_of(public_key)
+    place = None if service is None else open_at(service)
+    if rerun and (place is None or not forget):
+        raise BadInput("--rerun needs --service, and --forget with the list of ids")
+    found = verify_certificate(file, key, [file_of(each) for each in several(files)], place)
+    if rerun and place is not None:
+        ids, _ = ids_of({"forget": forget}, place.settings)
+        found.append(run_again(file, place, [str(each) for each in ids], forget_job))
+    return {"certificate": str(file), "findings": found, "right": not any(each["outcome"] == "wrong" for each in found)}
+
+
+def ledger(service: Place = None) -> Document:
+    """Check the ledger: its log, and every row by it.
+
+    Examples:
+        untrain request verify
+
+    Args:
+        service: folder of the service; None for the folder ``service`` in $UNTRAIN_HOME or ~/.untrain.
+
+    Returns:
+        What is wrong, if anything, and the last entry of the log with its digest.
+    """
+    place = open_at(service)
+    wrong = place.ledger.check()
+    with place.ledger.database.reading() as tables:
+        [head] = tables.rows("head") or [{"seq": 0, "digest": ""}]
+    return {
+        "service": str(folder_of(service)),
+        "wrong": wrong,
+        "right": not wrong,
+        "entries": head["seq"],
+        "digest": head["digest"],
+    }

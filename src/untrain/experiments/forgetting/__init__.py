@@ -1,0 +1,1 @@
+"""From a checkpoint that was made elsewhere to one that forgot: opening, plan, tries, alarm, writing."""

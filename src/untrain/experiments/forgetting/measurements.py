@@ -1,0 +1,159 @@
+"""Measurements of a model before and after it forgot, and the alarm that compares them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from untrain.data.examples import Examples
+from untrain.maths.damage import allowed_fall, allowed_rise
+from untrain.maths.unseen_likeness import Likeness, likeness
+from untrain.models.inference import predict
+from untrain.models.tasks.base import Task
+
+Array = np.ndarray[Any, Any]
+Finding = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What a model makes of some examples.
+
+    Args:
+        loss: of each example in nats, (n,).
+        correct: 1 where its label is the likeliest class, else 0, (n,).
+    """
+
+    loss: Array
+    correct: Array
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the examples that the model gets right."""
+        return float(self.correct.mean())
+
+    def document(self) -> Finding:
+        """Means, for JSON."""
+        return {"rows": len(self.loss), "accuracy": self.accuracy, "loss": float(self.loss.mean())}
+
+
+def measure(model: nn.Module, examples: Examples, task: Task) -> Measured:
+    """Loss and correctness of a model on each of some examples.
+
+    Raises:
+        NotFinite: an output is NaN or infinite.
+    """
+    outputs = {name: array[None] for name, array in predict(model, examples, task).items()}
+    y = np.asarray(examples.y[:].cpu().numpy())
+    loss, correct = (np.asarray(task.signal(outputs, y, name)[0], dtype=np.float64) for name in ("loss", "correct"))
+    return Measured(loss, correct)
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What a model may lose; None for what the noise of the measurement allows.
+
+    Args:
+        fall: of accuracy, as a share.
+        rise: of the mean loss on retained examples, in nats.
+    """
+
+    fall: float | None = None
+    rise: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """Examples by which a model is judged.
+
+    Args:
+        held_out: on which its accuracy is watched.
+        retain: on which its loss is watched.
+        forget: that it is to forget.
+        unseen: that it has never seen; None where there are none.
+    """
+
+    held_out: Examples
+    retain: Examples
+    forget: Examples
+    unseen: Examples | None
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """A model on all sides.
+
+    Args:
+        held_out: on the examples whose accuracy is watched.
+        retain: on those that stay.
+        forget: on those to forget.
+        alike: how much forgotten rows look like unseen ones; None where there are none of these.
+    """
+
+    held_out: Measured
+    retain: Measured
+    forget: Measured
+    alike: Likeness | None
+
+
+def judge(model: nn.Module, sides: Sides, task: Task) -> Judgement:
+    """Measure a model on all sides.
+
+    Raises:
+        NotFinite: an output is NaN or infinite.
+    """
+    held_out, retain, forget = (measure(model, each, task) for each in (sides.held_out, sides.retain, sides.forget))
+    if sides.unseen is None:
+        return Judgement(held_out, retain, forget, None)
+    unseen = held_out if sides.unseen is sides.held_out else measure(model, sides.unseen, task)
+    classes = [np.asarray(each.y[:].cpu().numpy()) for each in (sides.forget, sides.unseen)]
+    return Judgement(held_out, retain, forget, likeness(forget.loss, unseen.loss, *classes))
+
+
+def alarms(before: Judgement, after: Judgement, tolerance: Tolerance, retrained: bool = False) -> list[Finding]:
+    """Numbers that got worse by more than is allowed: which one, before, after, the change and what was allowed.
+
+    Args:
+        before: the original model.
+        after: the one that forgot.
+        tolerance: what may be lost.
+        retrained: whether it was trained again: by its own recipe it may end with another loss on what it learned from, which is
+            no damage where it does as well on rows that it has not seen.
+    """
+    found = []
+    hits, rows = int(before.held_out.correct.sum()), len(before.held_out.correct)
+    most = allowed_fall(hits, rows) if tolerance.fall is None else tolerance.fall
+    fall = before.held_out.accuracy - after.held_out.accuracy
+    if fall > most:
+        found.append(_alarm("validation accuracy", before.held_out.accuracy, after.held_out.accuracy, most))
+    changes = after.retain.loss - before.retain.loss
+    most = allowed_rise(changes) if tolerance.rise is None else tolerance.rise
+    if float(changes.mean()) > most and not (retrained and after.alike is not None):
+        found.append(_alarm("retain loss", float(before.retain.loss.mean()), float(after.retain.loss.mean()), most))
+    return found
+
+
+def _alarm(what: str, before: float, after: float, allowed: float) -> Finding:
+    return {"what": what, "before": before, "after": after, "change": after - before, "allowed": allowed}
+
+
+def alarm_text(alarm: Finding) -> str:
+    """One alarm in words.
+
+    >>> alarm_text({"what": "validation accuracy", "before": 0.81, "after": 0.68, "change": -0.13, "allowed": 0.04})
+    'validation accuracy fell from 0.810 to 0.680, and a fall of 0.040 is allowed'
+    """
+    falls = alarm["change"] < 0
+    verb, noun = ("fell", "fall") if falls else ("rose", "rise")
+    moved = f"{alarm['what']} {verb} from {alarm['before']:.3f} to {alarm['after']:.3f}"
+    return f"{moved}, and a {noun} of {alarm['allowed']:.3f} is allowed"
+
+
+def alike_document(alike: Likeness | None, most: float) -> Finding | None:
+    """How much forgotten rows look like unseen ones, for JSON; None where that is not known."""
+    if alike is None or not alike.compared:
+        return None
+    return {**alike._asdict(), "most": most, "met": alike.met(most), "within": max(most, alike.error)}

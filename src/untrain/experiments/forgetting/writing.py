@@ -1,0 +1,74 @@
+"""The new checkpoint and its sidecar: written whole or not at all, and never over anything."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from untrain.core.atomic_write import atomic_write, sync
+from untrain.core.environment import absolute
+from untrain.core.errors import BadInput, DataError
+from untrain.core.file_digests import file_digest
+from untrain.core.paths import user_path
+from untrain.core.work_files import clear, hidden_name
+from untrain.experiments.forgetting.opened_model import OpenedModel
+
+Document = dict[str, Any]
+
+
+def place_of(opened_path: Path, out: str | Path | None) -> Path:
+    """The path of the new checkpoint, beside the old one by default, after a check that nothing is there.
+
+    >>> place_of(Path("/nowhere/model.pt"), "/tmp").name
+    Traceback (most recent call last):
+    ...
+    untrain.core.errors.BadInput: /tmp exists already, and nothing is ever written over: name another place, --out NEW
+
+    Raises:
+        BadInput: something is there, or its folder is not.
+    """
+    suffix = "" if opened_path.is_dir() else opened_path.suffix
+    name = opened_path.name.removesuffix(suffix)
+    file = absolute(opened_path).with_name(f"{name}-forgot{suffix}") if out is None else absolute(user_path(out))
+    if not file.parent.is_dir():
+        raise BadInput(f"there is no folder {file.parent} to write {file.name} into")
+    for each in (file, sidecar_of(file)):
+        if os.path.lexists(each):
+            raise BadInput(f"{each} exists already, and nothing is ever written over: name another place, --out NEW")
+    if out is not None and suffix and file.suffix != suffix:
+        raise BadInput(f"the checkpoint is a {suffix} file, and {file.name} is not called so: name it such as {file.stem}{suffix}")
+    return file
+
+
+def sidecar_of(file: Path) -> Path:
+    """The path of the document beside a checkpoint."""
+    return file.with_name(f"{file.name}.json")
+
+
+def write_checkpoint(opened: OpenedModel, model: nn.Module, out: Path, document: Document) -> Document:
+    """Write a model as the new checkpoint, and the document with its digest beside it; the document.
+
+    Both are hidden until they are whole; the document takes its place first, so that no checkpoint is without one.
+
+    Raises:
+        DataError: they cannot be written.
+    """
+    fresh = out.with_name(hidden_name(out.name))
+    try:
+        opened.write(model, fresh)
+        for each in [*fresh.iterdir(), fresh] if fresh.is_dir() else [fresh]:
+            sync(each)
+        whole = {**document, "out": {"path": str(out), "sha256": file_digest(fresh)}}
+        with atomic_write(sidecar_of(out)) as work:
+            work.write_text(json.dumps(whole, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        os.rename(fresh, out)
+        sync(out.parent)
+    except OSError as error:
+        raise DataError(f"cannot write {out}: {error.strerror or error}") from None
+    finally:
+        clear(fresh)
+    return whole

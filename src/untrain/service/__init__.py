@@ -1,0 +1,1 @@
+"""Requests to forget in a queue, week after week: ledger, worker, certificates."""

@@ -1,0 +1,282 @@
+"""The ledger of requests: what was received, what became of it, and which run made which checkpoint of which."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from untrain.core.errors import DataError, RequestError, StoreError
+from untrain.runtime.database import Database, Row, TableLayout, Transaction
+from untrain.service.canonical import canonical, parse_canonical, sha256
+from untrain.service.log import HEAD, LOG, append, body_of, check_log, moment
+from untrain.service.states import DONE, check_step
+from untrain.service.subjects import Salt
+
+FORMAT = 1
+REQUESTS = TableLayout(
+    "requests",
+    {
+        "id": str, "state": str, "received": str, "deadline": str, "ids": int, "subjects": str, "by_whom": str, "reference": str,
+        "batch": str, "deaths": int, "error": str,
+    },
+    ("id",),
+)  # fmt: skip
+SUBJECTS = TableLayout("subjects", {"request": str, "hash": str}, ("request", "hash"))
+BATCHES = TableLayout(
+    "batches",
+    {
+        "id": str, "state": str, "worker": str, "beat": float, "number": int, "before": str, "after": str, "checkpoint": str,
+        "document": str, "finished": str,
+    },
+    ("id",),
+)  # fmt: skip
+CHECKPOINTS = TableLayout("start", {"one": int, "checkpoint": str, "sha256": str}, ("one",))
+TABLES = (LOG, HEAD, REQUESTS, SUBJECTS, BATCHES, CHECKPOINTS)
+FOREVER = "9999"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Requests that one run serves: its id, who runs it, the requests, and the checkpoint that it begins from with its digest."""
+
+    id: str
+    worker: str
+    requests: tuple[str, ...]
+    checkpoint: str
+    before: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Requests, runs and their log in a database.
+
+    Args:
+        database: with the tables of a ledger.
+        salt: with which ids are hashed.
+    """
+
+    database: Database
+    salt: Salt
+
+    def open(self) -> Ledger:
+        """Begin the log where there is none; refuse a salt of another ledger.
+
+        Raises:
+            StoreError: ids were hashed with another salt.
+        """
+        check = self.salt.hashed("untrain.check")
+        with self.database.writing() as tables:
+            first = tables.rows("log", {"seq": 1})
+            if not first:
+                append(tables, "opened", format=FORMAT, salt=check)
+                return self
+        if body_of(first[0]).get("salt") != check:
+            raise StoreError(f"{self.database.name} was made with another salt: bring back the file of its salt, or name another")
+        return self
+
+    def start(self, checkpoint: str, digest: str) -> None:
+        """Record the checkpoint that the first run begins from.
+
+        Raises:
+            RequestError: there is one.
+        """
+        with self.database.writing() as tables:
+            if tables.rows("start"):
+                raise RequestError("this ledger has its first checkpoint already")
+            tables.insert("start", [{"one": 1, "checkpoint": checkpoint, "sha256": digest}])
+            append(tables, "started", sha256=digest)
+
+    def add(self, ids: Sequence[object], deadline: str, by: str, reference: str = "", request: str = "") -> str:
+        """Record a request; its id. Of the ids only salted hashes are kept."""
+        hashes = self.salt.all_hashed(ids)
+        with self.database.writing() as tables:
+            name = request or f"R{len(tables.rows('requests')) + 1:05d}"
+            row = {
+                "id": name, "state": "received", "received": moment(), "deadline": deadline, "ids": len(hashes),
+                "subjects": sha256(hashes), "by_whom": by, "reference": reference, "batch": "", "deaths": 0, "error": "",
+            }  # fmt: skip
+            tables.insert("requests", [row])
+            tables.insert("subjects", [{"request": name, "hash": each} for each in hashes])
+            append(tables, "received", name, **{key: row[key] for key in _RECEIVED})
+        return name
+
+    def move(self, request: str, to: str, **body: Any) -> Row:
+        """Take a request to another state.
+
+        Raises:
+            RequestError: there is no such request, or the step is not allowed.
+        """
+        with self.database.writing() as tables:
+            return step(tables, request, to, **body)
+
+    def note(self, event: str, request: str = "", **body: Any) -> None:
+        """Add an entry to the log that changes no state."""
+        with self.database.writing() as tables:
+            append(tables, event, request, **body)
+
+    def requests(self, *states: str) -> list[Row]:
+        """All requests, or those in some states, by deadline."""
+        with self.database.reading() as tables:
+            return tables.rows("requests", {"state": list(states)} if states else None, ("deadline", "id"))
+
+    def request(self, name: str) -> Row:
+        """One request.
+
+        Raises:
+            RequestError: there is none of this name.
+        """
+        with self.database.reading() as tables:
+            return _request(tables, name)
+
+    def history(self, request: str) -> list[Row]:
+        """The entries of the log about a request, and about the runs that served it."""
+        with self.database.reading() as tables:
+            return tables.rows("log", {"request": request}, ("seq",))
+
+    def runs(self) -> list[Row]:
+        """All runs that made a checkpoint, in their order."""
+        with self.database.reading() as tables:
+            return tables.rows("batches", {"state": "done"}, ("number",))
+
+    def current(self) -> Row:
+        """The current checkpoint: its name, digest and number, 0 for the first.
+
+        Raises:
+            RequestError: there is none yet.
+        """
+        with self.database.reading() as tables:
+            return current(tables)
+
+    def shared(self, ids: Sequence[object], but: str = "") -> dict[str, int]:
+        """How many of some ids other requests name too."""
+        hashes = self.salt.all_hashed(ids)
+        with self.database.reading() as tables:
+            rows = [row for at in range(0, len(hashes), 500) for row in tables.rows("subjects", {"hash": hashes[at : at + 500]})]
+        names = [row["request"] for row in rows if row["request"] != but]
+        return {name: names.count(name) for name in sorted(set(names))}
+
+    def gone(self, before: int | None = None) -> set[str]:
+        """Hashes of all ids that the current checkpoint has forgotten, or those that runs before a number forgot."""
+        with self.database.reading() as tables:
+            runs = [row["id"] for row in tables.rows("batches", {"state": "done"}) if before is None or row["number"] < before]
+            names = [row["id"] for row in tables.rows("requests", {"batch": runs, "state": list(DONE)})]
+            return {row["hash"] for row in tables.rows("subjects", {"request": names})}
+
+    def refuse_changed(self) -> None:
+        """Refuse to go on with a ledger that somebody changed.
+
+        Raises:
+            StoreError: a row or an entry of the log was changed; what was, in one line.
+        """
+        wrong = self.check()
+        if wrong:
+            more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+            raise StoreError(f"the ledger was changed: {wrong[0]}{more}; `untrain request verify` lists all")
+
+    def check(self) -> list[str]:
+        """Compare every row with the log, and the log with its digests; what is wrong."""
+        with self.database.reading() as tables:
+            rows = {each.name: tables.rows(each.name, order=each.key) for each in TABLES}
+        return compare(rows)
+
+
+_RECEIVED = ("received", "deadline", "ids", "subjects", "by_whom", "reference")
+
+
+def compare(rows: dict[str, list[Row]]) -> list[str]:
+    """What is wrong with the tables of a ledger, whatever they hold."""
+    state, wrong = check_log(rows["log"], rows["head"])
+    if wrong:
+        return wrong
+    stored = {row["id"]: row for row in rows["requests"]}
+    for name in sorted({*map(str, stored), *map(str, state.requests)}):
+        row, known = stored.get(name), state.requests.get(name)
+        if row is None or known is None:
+            wrong.append(f"{name} is {'not in the log' if known is None else 'in the log and not in the table of requests'}")
+            continue
+        other = [key for key in ("state", "batch", *_RECEIVED) if row[key] != known.get(key)]
+        wrong += [f"{name}: its {key} is {row[key]!r}, and by the log {known.get(key)!r}" for key in other]
+        hashes = [one["hash"] for one in rows["subjects"] if one["request"] == name]
+        if _digest(sorted(map(str, hashes))) != known.get("subjects"):
+            wrong.append(f"{name}: its list of hashed ids was changed")
+    strange = sorted({repr(one["request"]) for one in rows["subjects"] if one["request"] not in stored})
+    wrong += [f"hashed ids of {name}, which was never received" for name in strange]
+    done = {row["id"]: row for row in rows["batches"] if row["state"] == "done"}
+    for name in sorted({*map(str, done), *state.batches}):
+        row, known = done.get(name), state.batches.get(name)
+        if row is None or known is None:
+            wrong.append(f"run {name} is {'not in the log' if known is None else 'in the log and not in the table of runs'}")
+            continue
+        said = {key: row[key] for key in ("number", "before", "after", "checkpoint", "finished")}
+        said["document"] = _digest(row["document"])
+        wrong += [f"run {name}: its {key} was changed" for key, value in said.items() if value != known.get(key)]
+    return wrong
+
+
+def _digest(value: Any) -> str:
+    try:
+        return sha256(value)
+    except ValueError:
+        return ""
+
+
+def _request(tables: Transaction, name: str) -> Row:
+    rows = tables.rows("requests", {"id": name})
+    if not rows:
+        known = [row["id"] for row in tables.rows("requests", order=("id",), limit=3, last=True)]
+        there = f"the last ones are {', '.join(known)}" if known else "there is none yet: untrain request add FILE"
+        raise RequestError(f"there is no request {name!r}; {there}")
+    return rows[0]
+
+
+def step(tables: Transaction, request: str, to: str, **body: Any) -> Row:
+    """Take a request to another state within a transaction; values that are columns of a request are set there too."""
+    row = _request(tables, request)
+    check_step(request, row["state"], to)
+    columns = {key: value for key, value in body.items() if key in REQUESTS.columns}
+    # The state is asked again in the statement itself: whoever comes second changes nothing.
+    if not tables.change("requests", {"id": request, "state": row["state"]}, {"state": to, **columns}):
+        raise RequestError(f"{request} was changed by another at the same moment; look at it again")
+    append(tables, to, request, **{"from": row["state"], **body})
+    return {**row, "state": to, **columns}
+
+
+def current(tables: Transaction) -> Row:
+    """The current checkpoint within a transaction.
+
+    Raises:
+        RequestError: there is none yet.
+    """
+    runs = tables.rows("batches", {"state": "done"}, ("number",), limit=1, last=True)
+    if runs:
+        return {"checkpoint": runs[0]["checkpoint"], "sha256": runs[0]["after"], "number": runs[0]["number"]}
+    start = tables.rows("start")
+    if not start:
+        raise RequestError("this ledger has no checkpoint to begin from: untrain request init names one")
+    return {"checkpoint": start[0]["checkpoint"], "sha256": start[0]["sha256"], "number": 0}
+
+
+def new_name() -> str:
+    """A name for a run that no other has."""
+    return secrets.token_hex(6)
+
+
+def document_of(row: Row) -> dict[str, Any]:
+    """The document of a run.
+
+    Raises:
+        DataError: it was damaged.
+    """
+    name = f"the document of run {row['number']}"
+    document = parse_canonical(row["document"], name)
+    if not isinstance(document, dict):
+        raise DataError(f"{name} is not a document of untrain: it is not an object")
+    return document
+
+
+def spelled(document: Any) -> str:
+    """A document as a row keeps it."""
+    return canonical(document)

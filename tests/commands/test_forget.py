@@ -1,0 +1,284 @@
+"""`untrain forget` from end to end: requests, plans, the alarm, what is written, and 'auto'."""
+
+import hashlib
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import untrain as ut
+from foreign_models import CLASSES, STEPS, Net, network, numbers, table
+from untrain.commands.cli import app
+from untrain.core.errors import BadInput, DamageAlarm, DataError, ModelError, RequestError
+
+RUNNER = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def state():
+    return network().state_dict()
+
+
+@pytest.fixture
+def home(tmp_path, state, monkeypatch):
+    """A folder with a checkpoint, its data, data that it has not seen, and a list of ids; it is the working folder."""
+    monkeypatch.chdir(tmp_path)
+    torch.save(state, "net.pt")
+    table(tmp_path / "train.csv", 240, 0)
+    table(tmp_path / "held.csv", 120, 1, first=1000)
+    (tmp_path / "ids.csv").write_text("person\np3\np6\np9\np12\n")
+    return tmp_path
+
+
+def forget(**given):
+    usual = {
+        "model": "net.pt",
+        "data": "train.csv",
+        "forget": "ids.csv",
+        "network": Net,
+        "valid": "held.csv",
+        "id": "person",
+        "steps": STEPS,
+    }
+    return ut.forget(**(usual | given))
+
+
+def rows_of(**given):
+    """The number of rows that a request names."""
+    return forget(dry_run=True, **({"forget": None} | given))["request"]["rows"]
+
+
+def test_a_checkpoint_its_data_and_a_list_give_a_new_checkpoint_and_its_document(home):
+    before = hashlib.sha256((home / "net.pt").read_bytes()).hexdigest()
+    document = forget()
+    assert (home / "net-forgot.pt.json").is_file()
+    assert json.loads((home / "net-forgot.pt.json").read_text())["out"] == document["out"]
+    assert document["model"]["sha256"] == before == hashlib.sha256((home / "net.pt").read_bytes()).hexdigest()
+    assert document["out"]["sha256"] == hashlib.sha256((home / "net-forgot.pt").read_bytes()).hexdigest()
+    assert document["data"]["sha256"] == hashlib.sha256((home / "train.csv").read_bytes()).hexdigest()
+    assert document["request"]["file_sha256"] == hashlib.sha256((home / "ids.csv").read_bytes()).hexdigest()
+    assert document["method"] == "Retrain()"  # which takes a second here
+    assert [each["name"] for each in document["plan"]["classes"]] == list(CLASSES)
+    assert document["plan"]["classes"][0] == {"number": 0, "name": "ash", "forget": 4, "rows": 80}
+    assert {"validation", "retain", "forget", "alike"} <= document["after"].keys()
+    assert document["guard"]["moved_share"] > 0.5
+    assert document["cost"]["flops"] > 0
+    assert document["does_not_cover"]
+    model = Net()
+    model.load_state_dict(torch.load("net-forgot.pt", weights_only=True))
+    assert torch.equal(model.scale, torch.ones(1))
+
+
+def test_retraining_by_the_command_is_retraining(home):
+    forget(method="Retrain", seed=5)
+    x, y = numbers(240, 0)
+    stays = np.setdiff1d(np.arange(240), [3, 6, 9, 12])
+    data = ut.examples(x.astype(np.float64).astype(np.float32)[stays], y[stays])
+    again = ut.Train(model=Net, steps=ut.parse(STEPS))(data, seed=5).state_dict()
+    written = torch.load("net-forgot.pt", weights_only=True)
+    assert all(torch.allclose(written[name].double(), again[name].double(), atol=1e-5) for name in again)
+
+
+def test_a_dry_run_writes_nothing(home):
+    there = sorted(each.name for each in home.iterdir())
+    document = forget(dry_run=True)
+    assert document["dry_run"]
+    assert document["plan"]["method"] == "auto"
+    assert sorted(each.name for each in home.iterdir()) == there
+
+
+@pytest.mark.parametrize(
+    ("given", "rows"),
+    [
+        ({"forget": "p3, p6"}, 2),
+        ({"forget": ["p3", "p6", "p9"]}, 3),
+        ({"forget": "IdFile(path='ids.csv')"}, 4),
+        ({"forget": ut.Ids(ids=("p3",))}, 1),
+        ({"where": "class_name == 'oak' and town == 'south'"}, 20),
+        ({"where": "label == 2 and town == 'south'"}, 20),
+        ({"forget_classes": ("oak",)}, 80),
+        ({"owner": "town", "forget_owners": ("south",)}, 60),
+    ],
+)
+def test_every_form_of_a_request(home, given, rows):
+    assert rows_of(**given) == rows
+
+
+def test_ids_from_standard_input(home, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"p3\np6\n")))
+    assert rows_of(forget="-") == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "say what to forget by one of --forget, --where"),
+        ({"forget": "ids.csv", "where": "label == 1"}, "--forget and --where are given"),
+        ({"forget": "nothere.csv"}, "there is no file 'nothere.csv'"),
+        ({"forget": "p3,q77"}, "lists 1 of 2 ids that the data lack: 'q77'; --missing skip passes over them"),
+        ({"forget": "q77", "missing": "skip"}, "ids there are such as"),
+        ({"forget_classes": ("osk",)}, "there is no class 'osk'.*did you mean 'oak'"),
+        ({"where": "age > 3"}, "age"),
+        ({"where": "label >= 0"}, "nothing would be left"),
+        ({"forget": "Relabel(ids=('p3',), labels=1)"}, "corrects rows and deletes none"),
+        ({"forget": "DEL()"}, "is not a request"),
+    ],
+)
+def test_a_wrong_request_is_one_line(home, given, words):
+    with pytest.raises(BadInput, match=words) as error:
+        rows_of(**given)
+    assert "\n" not in str(error.value)
+
+
+def test_ids_that_are_gone_are_listed_and_passed_over_on_demand(home):
+    (home / "ids.csv").write_text("person\np3\np999\np1000\n")
+    with pytest.raises(RequestError, match="2 of 3 ids that the data lack: 'p999', 'p1000'"):
+        forget(dry_run=True)
+    document = forget(dry_run=True, missing="skip")
+    assert document["request"]["missing"] == ["p999", "p1000"]
+    assert (document["request"]["rows"], document["request"]["listed"]) == (1, 3)
+
+
+def test_twins_that_stay_are_counted_and_taken_on_demand(home):
+    lines = (home / "train.csv").read_text().splitlines()
+    (home / "train.csv").write_text("\n".join([*lines, lines[4].replace("p3,", "copy,")]) + "\n")
+    plan = forget(dry_run=True)["plan"]
+    assert (plan["twins"]["exact"], plan["twins"]["such_as"], plan["rows"]) == (1, ["copy"], 4)
+    assert any("like a forgotten one" in each for each in forget(dry_run=True)["does_not_cover"])
+    taken = forget(dry_run=True, twins="exact")
+    assert (taken["plan"]["rows"], taken["plan"]["twins"]["included"]) == (5, 1)
+
+
+def test_damage_is_not_written_and_has_its_own_exit_code(home):
+    harm = "GradAscent(steps=Steps(lr=2.0, epochs=20))"
+    with pytest.raises(
+        DamageAlarm, match=r"nothing was written: after GradAscent.*validation accuracy fell from 0\.\d+ to .*--accept"
+    ) as e:
+        forget(method=harm)
+    assert e.value.document["tries"][0]["alarms"][0]["what"] == "validation accuracy"
+    assert not list(home.glob("net-forgot*"))
+    given = ["--model", "net.pt", "--data", "train.csv", "--forget", "ids.csv", "--network", "foreign_models:Net"]
+    more = ["--id", "person", "--valid", "held.csv", "--method", harm, "--steps", STEPS]
+    assert _exit_code(["forget", *given, *more]) == 3
+    document = forget(method=harm, accept_damage=True)
+    assert document["accepted_damage"]
+    assert (home / "net-forgot.pt").is_file()
+
+
+def _exit_code(words):
+    from unittest.mock import patch
+
+    with patch.object(sys, "argv", ["untrain", *words]), pytest.raises(SystemExit) as end:
+        app.main()
+    return end.value.code
+
+
+def test_a_smaller_tolerance_alarms_sooner(home):
+    mild = "NegGrad(alpha=0.5, steps=Steps(lr=0.03, epochs=2))"
+    document = forget(method=mild, dry_run=False, accept_damage=True, out="a.pt")
+    rise = document["after"]["retain"]["loss"] - document["before"]["retain"]["loss"]
+    assert rise > 0
+    with pytest.raises(DamageAlarm, match="retain loss rose"):
+        forget(method=mild, max_rise=rise / 2, max_fall=1.0, out="b.pt")
+    assert forget(method=mild, max_rise=2 * rise, max_fall=1.0, out="c.pt")["alarms"] == []
+
+
+def test_nothing_is_ever_written_over(home):
+    with pytest.raises(BadInput, match="exists already"):
+        forget(out="net.pt")
+    (home / "new.pt.json").write_text("mine")
+    with pytest.raises(BadInput, match="exists already"):
+        forget(out="new.pt")
+    with pytest.raises(BadInput, match=r"name it such as new\.pt"):
+        forget(out="new.safetensors")
+    assert (home / "new.pt.json").read_text() == "mine"
+
+
+def test_a_failed_write_leaves_nothing(home, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(DataError, match="No space left"):
+        forget()
+    assert not [each for each in home.iterdir() if "forgot" in each.name]
+
+
+def test_classes_in_another_order_than_the_outputs_are_noticed(home):
+    with pytest.raises(ModelError, match=r"less than a guess without looking.*--class-name"):
+        forget(class_names=("oak", "ash", "elm"), dry_run=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"model": None}, "--model"),
+        ({"data": None}, "--data"),
+        ({"model": "other.pt"}, "there is no checkpoint"),
+        ({"network": None}, "--network package.module:function"),
+        ({"network": "nothing"}, "nothing"),
+        ({"method": "Digits"}, "is not an unlearning method"),
+        ({"budget": "a lot"}, "a share such as 10%"),
+        ({"missing": "pass"}, "one of refuse, skip"),
+        ({"steps": "DEL()"}, "Steps"),
+        ({"network": "ResNet(width=8)"}, "ResNet"),
+        ({"id": ""}, "the column 'person' of the data holds such: --id person"),
+    ],
+)
+def test_a_wrong_argument_is_one_line(home, given, words):
+    with pytest.raises(BadInput, match=words) as error:
+        forget(**given)
+    assert "\n" not in str(error.value)
+
+
+def test_a_forgotten_class_is_no_damage(home):
+    """Models without it get held-out rows of that class wrong, as retrained ones do."""
+    document = forget(forget=None, forget_classes=("oak",))
+    assert document["after"]["validation"]["rows"] == 80
+    assert document["after"]["forget"]["accuracy"] == 0.0
+    assert document["alarms"] == []
+
+
+def test_auto_goes_from_cheap_to_dear_where_training_again_is_dear(home, monkeypatch):
+    monkeypatch.setattr("untrain.experiments.forgetting.tries.CHEAP", 0.0)
+    said = []
+    document = forget(budget="60%", on_progress=lambda at: said.append(at.note), out="auto.pt")
+    methods = [each["method"].partition("(")[0] for each in document["tries"]]
+    assert methods[0] == "GradAscent"
+    assert document["method"] == document["tries"][-1]["method"]
+    alike = document["after"]["alike"]
+    assert alike["met"] or document["method"] == "Retrain()"
+    assert abs(alike["area"] - 0.5) <= alike["within"] or document["method"] == "Retrain()"
+    assert sum(each.get("share") or 0 for each in document["tries"] if each["method"] != "Retrain()") <= 0.6 * 1.05
+    assert all(any(line.startswith(each["method"]) for line in said) for each in document["tries"])
+
+
+def test_auto_without_unseen_data_trains_again(home, monkeypatch):
+    monkeypatch.setattr("untrain.experiments.forgetting.tries.CHEAP", 0.0)
+    document = forget(valid=None)
+    assert document["method"] == "Retrain()"
+    assert "--valid" in document["why"]
+    assert document["after"]["alike"] is None
+
+
+def test_a_budget_that_is_spent_leaves_training_again(home, monkeypatch):
+    monkeypatch.setattr("untrain.experiments.forgetting.tries.CHEAP", 0.0)
+    document = forget(budget=0.0)
+    assert document["method"] == "Retrain()"
+    assert all(each.get("skipped") for each in document["tries"][:-1])
+
+
+def test_the_command_prints_plan_and_figures(home):
+    words = ["forget", "--model", "net.pt", "--data", "train.csv", "--forget", "ids.csv", "--network", "foreign_models:Net"]
+    words += ["--id", "person"]
+    printed = RUNNER.invoke(app.app, [*words, "--valid", "held.csv", "--steps", STEPS])
+    assert printed.exit_code == 0, printed.output
+    assert "goes: 4 of 240 rows, 4 ids" in printed.output
+    assert "classes: ash 4 of 80" in printed.output
+    assert "checkpoint: " in printed.stdout
+    document = json.loads(RUNNER.invoke(app.app, [*words, "--dry-run", "--out", "b.pt", "--json"]).stdout)
+    assert document["plan"]["rows"] == 4
