@@ -29,14 +29,14 @@ FORMS = {
         "'num_key_value_heads': 4, 'intermediate_size': 352})",
         "first": ut.Steps(lr=3e-3, epochs=20, batch=64, optimizer=ut.AdamW(), schedule=ut.Cosine(), warmup=0.05),
         "then": ut.Steps(lr=1e-3, epochs=4, batch=64, optimizer=ut.AdamW(), warmup=0.05),
-        "fields": {},
+        "fields": {"spans": True},
         "rate": 3e-4,
     },
     "phrases": {
         "model": "CausalTransformer(width=128, depth=2, hidden=512)",
         "first": ut.Steps(lr=3e-3, epochs=60, batch=64, optimizer=ut.AdamW(), schedule=ut.Cosine(), warmup=0.05),
         "then": ut.Steps(lr=3e-4, epochs=8, batch=64, optimizer=ut.AdamW(), warmup=0.05),
-        "fields": {"phrases": True, "length": 32, "vocabulary": 6144},
+        "fields": {"phrases": True, "spans": True, "length": 32, "vocabulary": 6144},
         "rate": 1e-4,
     },
 }
@@ -53,6 +53,13 @@ WALKED = {
     "CE-U + retain": "CEU(skip=0, retain=1.0, steps={steps})",
     "RMU": "RMU(steps={steps})",
 }
+# The paper's two further steps, each beside the method without it: a light finetune on text about neither side, and a loss on the
+# answers alone of documents that the model learned whole.
+BESIDE = {
+    "repaired": ("Repaired(unlearner={}, on='valid')", ("GradAscent + retain", "NPO, beta 0.1", "NPO, beta 1")),
+    "on answers": ("OnSpans(unlearner={})", ("GradAscent + retain", "NPO, beta 0.1", "NPO, beta 1")),
+}
+WALKED |= {f"{label}, {word}": text.format(WALKED[label]) for word, (text, labels) in BESIDE.items() for label in labels}
 FEW = (CONTROL, "GradAscent + retain", "NPO, beta 0.1", "NPO, beta 1", "WGA")
 TUNED = "Steps(lr={rate}, epochs=4, batch=64, optimizer=AdamW(), schedule=Constant())"
 OTHERS = {

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from papers.restor.compare import CONTROL
+from papers.restor.compare import BESIDE, CONTROL
 from papers.vision.removal import publish
 from papers.vision.verdicts import ENDLESS, HEAD, Found, cell, interval, line, number
 
@@ -73,6 +73,10 @@ def claims(document: Document, chosen: dict[str, str]) -> list[str]:
         found = ahead(document, chosen["NPO, beta 0.1"], chosen["GradAscent + retain"])
         said = f"NPO (beta 0.1, by sequence) restores more than gradient ascent, by {AHEAD:g} or more"
         lines.append(line(said, found, AHEAD, ENDLESS, number))
+    for word, (_, labels) in BESIDE.items():
+        for label in (label for label in labels if {label, f"{label}, {word}"} <= chosen.keys()):
+            found = ahead(document, chosen[f"{label}, {word}"], chosen[label])
+            lines.append(line(f"{label} restores more {word}", found, 0, ENDLESS, number))
     others = {label: method for label, method in chosen.items() if label not in ("MSA", "nothing")}
     name, rival = max(others.items(), key=lambda pair: values(document, pair[1], "recovered").mean())
     found = ahead(document, chosen["MSA"], rival)

@@ -11,6 +11,7 @@ from untrain.commands.attribute import attribute as attribute
 from untrain.commands.audit import audit as audit
 from untrain.commands.check import check as check
 from untrain.commands.demo import demo as demo
+from untrain.commands.forget import forget as forget
 from untrain.commands.inspect import inspect as inspect
 from untrain.commands.leaderboard import leaderboard as leaderboard
 from untrain.commands.localize import localize as localize
@@ -143,6 +144,7 @@ from untrain.models.architectures.causaltransformer import CausalTransformer as 
 from untrain.models.architectures.convnet import ConvNet as ConvNet
 from untrain.models.architectures.huggingface import HuggingFace as HuggingFace
 from untrain.models.architectures.huggingfacelm import HuggingFaceLM as HuggingFaceLM
+from untrain.models.architectures.huggingfacetext import HuggingFaceText as HuggingFaceText
 from untrain.models.architectures.lora import LoRA as LoRA
 from untrain.models.architectures.mlp import MLP as MLP
 from untrain.models.architectures.preprocessed import Preprocessed as Preprocessed
@@ -240,6 +242,7 @@ from untrain.unlearners.newton import Newton as Newton
 from untrain.unlearners.noisyfinetune import NoisyFinetune as NoisyFinetune
 from untrain.unlearners.nothing import Nothing as Nothing
 from untrain.unlearners.npo import NPO as NPO
+from untrain.unlearners.onspans import OnSpans as OnSpans
 from untrain.unlearners.oraclematch import OracleMatch as OracleMatch
 from untrain.unlearners.pdu import PDU as PDU
 from untrain.unlearners.potion import Potion as Potion
@@ -257,6 +260,7 @@ from untrain.unlearners.recipes import SalUn as SalUn
 from untrain.unlearners.recipes import TaskVector as TaskVector
 from untrain.unlearners.reinitcycles import ReinitCycles as ReinitCycles
 from untrain.unlearners.rem import REM as REM
+from untrain.unlearners.repaired import Repaired as Repaired
 from untrain.unlearners.resetfinetune import ResetFinetune as ResetFinetune
 from untrain.unlearners.retrain import Retrain as Retrain
 from untrain.unlearners.rmu import RMU as RMU
