@@ -63,7 +63,5 @@ def test_an_output_that_is_no_number_is_refused(model, examples, bad):
 
 def test_a_model_that_is_split_over_devices_is_refused_in_one_line():
     split = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2, device="meta"))
-    with pytest.raises(
-        ModelError, match=r"'0.weight' of Sequential lies on cpu and '1.weight' on meta, as device_map splits models"
-    ):
+    with pytest.raises(ModelError, match=r"'0.weight' of Sequential lies on cpu and '1.weight' on meta, as device_map splits"):
         check_shaped(split)

@@ -298,7 +298,7 @@ def test_small_gradients_of_weights_in_float16_do_not_vanish(small):
 
 
 def test_gradients_of_weights_in_float16_that_overflow_are_taken_again():
-    model, data = nn.Linear(1, 2, bias=False).half(), torch.full((2, 1), 200.0)
+    model, data = nn.Linear(1, 2, bias=False).half(), torch.full((2, 1), 200.0, dtype=torch.float16)
     with torch.no_grad():
         model.weight.copy_(torch.tensor([[0.0], [0.02]]))
     examples = Examples.labelled(data, torch.zeros(2, dtype=torch.int64), np.arange(2), 2)
