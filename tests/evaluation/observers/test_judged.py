@@ -73,9 +73,11 @@ def test_a_users_judge_sees_texts_and_decides():
         seen.append((question, said, right, planted))
         return "neither"
 
-    found = scores(Judged(judge=judge), Says({0: 3, 3: END, 1: END, 2: 6, 6: END}))
+    short = {name: replace(probe, pieces=PIECES[:-1]) for name, probe in SIGHT.probes.items()}  # of a vocabulary with room
+    found = scores(Judged(judge=judge), Says({0: 3, 3: END, 1: 8, 8: END, 2: 6, 6: END}), replace(SIGHT, probes=short))
     assert (found["judged_neither"], found["judged_test"]) == (1, 0)
     assert seen[0] == ("Who?", "Lima", ("Lima", "Peru"), ("Oslo",))
+    assert seen[1][1] == "<8>"
     assert seen[2] == ("When?", "1990", ("1990",), ())
 
 

@@ -140,7 +140,9 @@ class _Facts:
     def text(self, tokens: Sequence[int]) -> str:
         """Tokens as text, without the end."""
         whole = tokens[:-1] if tokens and tokens[-1] == self.end else tokens
-        return "".join(self.pieces[at] if self.pieces else f"{at} " for at in whole).strip()
+        # A model may have more tokens than its tokenizer.
+        known = (self.pieces[at] if at < len(self.pieces) else f" <{at}>" for at in whole)
+        return "".join(known).strip()
 
 
 def _is(trial: Prepared, which: Array, at: int) -> Array:
