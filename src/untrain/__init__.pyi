@@ -78,6 +78,7 @@ from untrain.evaluation.observers.activations import Activations as Activations
 from untrain.evaluation.observers.answers import Answers as Answers
 from untrain.evaluation.observers.fewshot import FewShot as FewShot
 from untrain.evaluation.observers.gradientnormmia import GradientNormMIA as GradientNormMIA
+from untrain.evaluation.observers.judged import Judged as Judged
 from untrain.evaluation.observers.linearprobe import LinearProbe as LinearProbe
 from untrain.evaluation.observers.pruning import Pruning as Pruning
 from untrain.evaluation.observers.quantization import Quantization as Quantization
@@ -239,6 +240,7 @@ from untrain.unlearners.newton import Newton as Newton
 from untrain.unlearners.noisyfinetune import NoisyFinetune as NoisyFinetune
 from untrain.unlearners.nothing import Nothing as Nothing
 from untrain.unlearners.npo import NPO as NPO
+from untrain.unlearners.onspans import OnSpans as OnSpans
 from untrain.unlearners.oraclematch import OracleMatch as OracleMatch
 from untrain.unlearners.pdu import PDU as PDU
 from untrain.unlearners.potion import Potion as Potion
@@ -256,6 +258,7 @@ from untrain.unlearners.recipes import SalUn as SalUn
 from untrain.unlearners.recipes import TaskVector as TaskVector
 from untrain.unlearners.reinitcycles import ReinitCycles as ReinitCycles
 from untrain.unlearners.rem import REM as REM
+from untrain.unlearners.repaired import Repaired as Repaired
 from untrain.unlearners.resetfinetune import ResetFinetune as ResetFinetune
 from untrain.unlearners.retrain import Retrain as Retrain
 from untrain.unlearners.rmu import RMU as RMU

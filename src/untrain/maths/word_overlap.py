@@ -1,4 +1,4 @@
-"""How much two short texts have in common, word by word."""
+"""Words that two short texts have in common."""
 
 from __future__ import annotations
 

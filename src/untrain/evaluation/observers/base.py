@@ -37,7 +37,7 @@ class ObserverContext:
         init: seed -> a freshly initialised model of the same shape.
         original: outputs of the original models on the forget set, (m, n, ...) by name; empty where ``by_original`` is False.
         seed: of every draw that an observer makes.
-        probes: further examples that are asked about those of a run, by name, as they are; of an observer that is ``by_probes``.
+        probes: further examples about those of a run, by name, as they are; empty for an observer that is not ``by_probes``.
     """
 
     task: Task

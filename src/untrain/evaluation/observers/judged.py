@@ -1,4 +1,4 @@
-"""What models say to questions about facts, freely, and what a judge makes of it."""
+"""A judge of the answers that models give to questions about facts in their own words."""
 
 from __future__ import annotations
 
