@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from untrain.core.errors import NotFinite
+from untrain.core.errors import ModelError, NotFinite
 from untrain.data.examples import Examples
+from untrain.models.compatibility import check_shaped
 from untrain.models.inference import logits
 from untrain.models.tasks.classification import Classification
 
@@ -58,3 +59,9 @@ def test_an_output_that_is_no_number_is_refused(model, examples, bad):
         model[3].bias[1] = bad
     with pytest.raises(NotFinite, match="gives 23 of 23 examples logits that are NaN or infinite"):
         logits(model, examples, Classification())
+
+
+def test_a_model_that_is_split_over_devices_is_refused_in_one_line():
+    split = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2, device="meta"))
+    with pytest.raises(ModelError, match=r"'0.weight' of Sequential lies on cpu and '1.weight' on meta, as device_map splits"):
+        check_shaped(split)

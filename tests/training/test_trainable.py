@@ -1,5 +1,6 @@
 """What may move: rows, places, all; and layers that compute the gradient of their rows alone."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,8 +11,12 @@ from torch.nn import functional as F
 from untrain.core.errors import ModelError
 from untrain.core.mask import Mask
 from untrain.core.metering import metered
+from untrain.data.examples import Examples
+from untrain.models.tasks.classification import Classification
 from untrain.training import row_gradients
+from untrain.training.learners.train import fit
 from untrain.training.row_gradients import only_rows
+from untrain.training.steps import SGD, Steps
 from untrain.training.trainable import trainable_parts
 
 
@@ -270,3 +275,33 @@ def test_rows_in_half_precision_get_the_gradient_of_the_whole(make):
     for m, whole in found.values():
         assert m.optimized.grad.dtype == torch.float32
         torch.testing.assert_close(m.optimized.grad, whole.index_select(0, m.index).float(), rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize("small", [1.0, 2e-8])
+def test_small_gradients_of_weights_in_float16_do_not_vanish(small):
+    # Half of 2e-8 is nothing in float16; times a number it is something.
+    class Small(nn.Module):
+        def __init__(self, dtype):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(2, dtype=dtype))
+
+        def forward(self, x):
+            return (x.to(self.scale) * self.scale).float() * small
+
+    examples = Examples.labelled(torch.eye(2)[[0, 0]], torch.zeros(2, dtype=torch.int64), np.arange(2), 2)
+    steps = Steps(lr=0.25 / small, epochs=1, batch=2, optimizer=SGD(momentum=0.0))
+    half, full = (
+        fit(Small(dtype), examples, steps, Classification(), 0).scale[0].item() for dtype in (torch.float16, torch.float32)
+    )
+    assert half == pytest.approx(full, rel=1e-3)
+    assert full > 1.05
+
+
+def test_gradients_of_weights_in_float16_that_overflow_are_taken_again():
+    model, data = nn.Linear(1, 2, bias=False).half(), torch.full((2, 1), 200.0, dtype=torch.float16)
+    with torch.no_grad():
+        model.weight.copy_(torch.tensor([[0.0], [0.02]]))
+    examples = Examples.labelled(data, torch.zeros(2, dtype=torch.int64), np.arange(2), 2)
+    fit(model, examples, Steps(lr=1e-4, epochs=1, batch=2, optimizer=SGD(momentum=0.0)), Classification(), 0)
+    # The gradient is 200 times 0.98, which magnified is beyond what float16 has.
+    assert model.weight.flatten().tolist() == pytest.approx([0.0196, 0.0004], abs=2e-4)

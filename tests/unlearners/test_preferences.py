@@ -149,7 +149,7 @@ def test_more_steps_make_the_answer_less_likely_and_a_seed_repeats_them(method):
 
 def test_what_has_no_question_no_refusal_or_no_room_is_refused_in_a_line():
     model, problem = texts.problem("causal")
-    with pytest.raises(DataError, match=r"these examples have no answers under 'refusal': QuestionAnswer makes them"):
+    with pytest.raises(DataError, match=r"these examples have no answers under 'refusal': QuestionAnswer, Tofu and RWKU make them"):
         IdkDPO(steps=PLAIN)(model, problem)
     with pytest.raises(DataError, match=r"the example 1 has no answer under 'preferred', or no room for one"):
         DPO(steps=PLAIN)(model, with_field(problem, "preferred", [[9], []]))
@@ -166,3 +166,13 @@ def test_questions_keep_their_tokens_and_rows_their_length():
     assert torch.equal(other.x[:, :2], batch.x[:, :2])
     assert (other.fields["labels"][:, :2] == PAD).all()
     assert (other.fields["labels"][:, 2:] == 7).all()
+
+
+@pytest.mark.parametrize("method", [DPO(), IdkDPO(tokens=(9, 10)), AltPO()])
+def test_a_chat_of_several_turns_has_no_single_answer_to_replace(method):
+    model, problem = texts.problem("causal")
+    rows = Ragged.of([[0, 3, 4, 5, 6, 7], [1, 3, 4]] * 4)
+    labels = Ragged.of([[PAD, 3, PAD, PAD, 6, 7], [PAD, PAD, 4]] * 4)
+    forget = replace(problem.forget, fields={"input_ids": rows, "labels": labels})
+    with pytest.raises(DataError, match="the example 0 is scored in several parts, such as turns of a chat"):
+        method(model, texts.replace_forget(problem, forget))

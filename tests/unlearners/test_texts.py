@@ -29,6 +29,7 @@ APART = {
 TOKENS = "takes gradients by inputs, and these are torch.int64: real numbers are needed"
 REASONS = {
     ("causal", "IdkDPO"): "these examples have no answers under 'refusal'",
+    ("causal", "OnSpans"): "OnSpans forgets by the tokens of a field 'spans'",
     **{(kind, "CT"): "CT transposes kernels of convolutions" for kind in KINDS},
     **{(kind, name): TOKENS for kind in ("bag", "encoder") for name in ("AMUN", "L2UL", "MUMis")},
     **{("causal", name): "needs classes, which CausalLM does not give" for name in ("AMUN", "CFW", "FCS", "L2UL", "MUMis", "PRMQ")},

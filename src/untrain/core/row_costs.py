@@ -64,7 +64,7 @@ class RowCosts:
 
 
 def _terms(shape: Hashable) -> Any:
-    """What an example costs is a sum of these times coefficients; None for batches that are not of rows of tokens."""
+    """Terms of which an example's cost is a weighted sum; None for batches that are not rows of tokens."""
     batches = _batches(shape)
     if not batches:
         return None
@@ -78,7 +78,7 @@ def _terms(shape: Hashable) -> Any:
 
 
 def _batches(shape: Hashable) -> list[tuple[int, tuple[int, ...]]]:
-    """Number of examples and widths of their rows, for each batch that there is; empty where a field is no row of tokens."""
+    """Number of examples and widths of their rows, for each batch; empty where a field has no width."""
     if not isinstance(shape, tuple) or not shape:
         return []
     paired = [part for part in shape if part is not None]

@@ -177,7 +177,14 @@ def observation_ingredients(
         "device": scene.data.train.y.device.type, "threads": threads, "observer": canonical(observer),
         "sources": sources(observer), "model": model, "originals": list(originals), "forget": scene.forget_set.digest,
         "seen": scene.prints["seen"], "labels": scene.prints["labels"] if observer.by_labels else None, "seed": seed,
+        **({"scored": scene.prints["scored"], "pieces": _pieces(scene)} if observer.by_probes else {}),
     }  # fmt: skip
+
+
+def _pieces(scene: Scene) -> dict[str, str]:
+    """A digest of the texts of tokens, by probe."""
+    texts = {name: "\n".join(examples.pieces).encode() for name, examples in scene.data.probes.items()}
+    return {name: array_digest(np.frombuffer(text, dtype=np.uint8)) for name, text in texts.items()}
 
 
 def run_ingredients(label: str, scenario: str, models: Mapping[str, Any], facts: Mapping[str, Any]) -> Ingredients:

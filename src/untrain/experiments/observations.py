@@ -130,6 +130,7 @@ def _context(scene: Scene, originals: Sequence[Entry], seed: int) -> ObserverCon
         init=lambda drawn: scene.learner.init(scene.data.train, drawn),
         original={n: np.stack([e.array(n)[rows] for e in originals]) for n in scene.task.outputs if originals},
         seed=seed_of(seed, "observer", 0),
+        probes=scene.data.probes,
     )
 
 

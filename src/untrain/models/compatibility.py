@@ -50,16 +50,24 @@ def _statless(model: nn.Module) -> str:
 
 
 def check_shaped(model: nn.Module) -> None:
-    """Refuse a lazy module whose parameters have no shape yet, and parameters that share memory without being one.
+    """Refuse a lazy module whose parameters have no shape yet, parts on several devices, and two parameters in one memory.
 
     A copy would untie them without a word: torch copies each parameter by itself. One parameter under several names stays one.
 
     Raises:
         ModelError: there are such parameters.
     """
+    devices: dict[torch.device, str] = {}
     for name, p in model.named_parameters():
         if isinstance(p, nn.parameter.UninitializedParameter):
             raise ModelError(f"{name!r} of {type(model).__name__} has no shape yet: run the model on one batch first")
+        devices.setdefault(p.device, name)
+    if len(devices) > 1:
+        (one, first), (other, second) = list(devices.items())[:2]
+        raise ModelError(
+            f"{first!r} of {type(model).__name__} lies on {one} and {second!r} on {other}, as device_map splits models: load it on "
+            "one device, or shard it over several as docs/many_devices.md has it"
+        )
     if shared := _overlapping(model):
         raise ModelError(
             f"{shared[0]!r} and {shared[1]!r} of {type(model).__name__} share memory and are two parameters, which a copy of the "

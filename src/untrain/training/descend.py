@@ -27,6 +27,8 @@ from untrain.training.steps import Steps, step_size
 from untrain.training.trainable import TrainablePart, trainable_parts
 
 Loss = Callable[..., Tensor]
+# Gradients of weights in float16 vanish below 6e-8: they are computed so many times as large, and half of that once they overflow.
+MAGNIFIED = 2.0**10
 
 
 def descend(
@@ -104,6 +106,7 @@ class _Walk:
         self.trainable, self.parallel = trainable, parallel
         self.counter = Counter()
         self.pieces = 1
+        self.magnified = MAGNIFIED if any(part.parameter.dtype == torch.float16 for part in trainable) else 1.0
 
     def step(self, batches: Sequence[Batch | None]) -> Tensor:
         """Take the gradients of a step; the step's loss, or this process's share in it."""
@@ -119,7 +122,11 @@ class _Walk:
         """
         while True:
             try:
-                return self._add_up(batches)
+                total = self._add_up(batches)
+                if self.magnified == 1 or self._finite():
+                    return total
+                self.magnified /= 2
+                continue
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
@@ -140,7 +147,12 @@ class _Walk:
             total += self.counter.step(count, partial(self._backward, share * scale, piece), shape=cost_shape(*piece))
         for part in self.trainable:
             part.gather()
+            if self.magnified != 1 and part.optimized.grad is not None:
+                part.optimized.grad /= self.magnified
         return total
+
+    def _finite(self) -> bool:
+        return all(bool(torch.isfinite(g).all()) for part in self.trainable if (g := part.optimized.grad) is not None)
 
     def _backward(self, share: float, batches: list[Batch | None]) -> Tensor:
         # Only a batch of one can leave a batch-norm layer without statistics: other steps do without the hooks.
@@ -148,7 +160,8 @@ class _Walk:
         with autocast(self.device), lone_examples(self.model) if lone else nullcontext():
             value = self.loss(*batches)
         check_depends(value)
-        (value if share == 1 else share * value).backward()  # type: ignore[no-untyped-call]
+        scale = share * self.magnified
+        (value if scale == 1 else scale * value).backward()  # type: ignore[no-untyped-call]
         return share * value.detach()
 
     def _halve(self, largest: int, reason: str) -> None:

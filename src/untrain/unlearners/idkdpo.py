@@ -19,17 +19,15 @@ from untrain.unlearners._preferences import Preferred, descend_on_preference, gi
 from untrain.unlearners._retain_term import without_unused
 from untrain.unlearners.base import Unlearner
 
-CURE = (
-    "QuestionAnswer makes them of its `refusals`, and tokens=(...) names one for all, such as those of 'I do not know' and the end"
-)
+CURE = "QuestionAnswer, Tofu and RWKU make them, and tokens=(...) names one for all, such as those of 'I do not know' and the end"
 
 
 class IdkDPO(Unlearner):
     """DPO whose preferred answer says that it does not know: ``retain * L(retain) - (2 / beta) log sigmoid(...)``.
 
-    The preferred answers are those of the data's field 'refusal', which ``QuestionAnswer`` makes of sentences such as "I don't
-    know.", or ``tokens`` for all questions. Of classes, which have no such answer, it is the uniform distribution, whose loss is
-    the mean over classes. Batch-norm buffers follow ``steps.buffers``; the forget batches never enter them.
+    The preferred answers are those of the data's field 'refusal', which ``QuestionAnswer``, ``Tofu`` and ``RWKU`` make of sentences
+    such as "I don't know.", or ``tokens`` for all questions. Of classes, which have no such answer, it is the uniform distribution,
+    whose loss is the mean over classes. Batch-norm buffers follow ``steps.buffers``; the forget batches never enter them.
 
     Args:
         beta: how soon the pull fades.

@@ -22,7 +22,7 @@ class OnSpans(Unlearner):
 
     Texts carry a field 'spans' for it: the labels of these tokens, and PAD elsewhere. ``Restor(spans=True)`` marks the answers to
     corrupted facts so. What is kept is scored as before; so is everything that scores models. An example of another task has one
-    scored place, which is its span.
+    scored place, which is its span. Batch-norm buffers follow the unlearner's.
 
     Args:
         unlearner: what forgets.

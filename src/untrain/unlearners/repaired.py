@@ -24,7 +24,8 @@ class Repaired(Unlearner):
 
     Losses that grow without an end distort a model, and a few steps on other text make it usable again. They may also bring back
     what was to be forgotten, or hide it: so compare the unlearner with and without, as two methods of one run. The unlearner sees
-    what it needs and no more; within a mask the finetune moves the mask's entries alone.
+    what it needs and no more; within a mask the finetune moves the mask's entries alone. Batch-norm buffers follow the
+    unlearner's, and then ``steps.buffers``.
 
     Args:
         unlearner: what forgets.

@@ -7,13 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from untrain.core.errors import NotFinite
-from untrain.data.examples import Examples
+from untrain.core.errors import DataError, NotFinite
+from untrain.data.examples import Examples, take
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.observers import relearn as relearning
 from untrain.evaluation.observers.base import ObserverContext
 from untrain.evaluation.observers.contract import scene
 from untrain.evaluation.observers.relearn import Relearn
+from untrain.evaluation.observers.steering import Steering
 from untrain.evaluation.scoring.resampling import number
 from untrain.models.inference import logits
 from untrain.models.tasks.classification import Classification
@@ -129,3 +130,10 @@ def test_a_ratio_to_nothing_is_no_number():
 def test_a_model_that_could_not_be_observed_has_no_score():
     trial = Prepared(np.array([[1.0], [np.nan]]), np.ones((2, 1)), np.array(["forget"]), False)
     assert set(Relearn().evaluate(trial).values()) == {"an unlearned model could not be observed; a note says why"}
+
+
+@pytest.mark.parametrize("made", [Relearn(on="test"), Steering(layer="head")], ids=["Relearn", "Steering"])
+def test_an_empty_test_set_is_refused_in_one_line(made):
+    here = sight(2.0)
+    with pytest.raises(DataError, match=r"there is no test example: give one"):
+        made(Sure(1.0), replace(here, test=take(here.test, [])))

@@ -1,18 +1,21 @@
 """Questions and answers of one's own: ids, owners, columns, tokenizers, and files that are not as they should be."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from untrain.core.errors import DataError
+from untrain.core.metering import metered
 from untrain.data.ragged import PAD
 from untrain.data.requests.ids import Ids
 from untrain.data.requests.owner import Owner
 from untrain.data.requests.where import Where
 from untrain.experiments.scenarios.questionanswer import QuestionAnswer
+from untrain.models.architectures import lora
 from untrain.models.architectures.huggingfacelm import HuggingFaceLM
-from untrain.models.architectures.lora import LoRA
+from untrain.models.architectures.lora import LoRA, with_adapters
 
 PEOPLE = ("Ann", "Bob", "Eve", "Kim", "Joe", "Amy")
 
@@ -171,3 +174,17 @@ def test_a_tokenizer_of_another_model_is_refused_and_so_is_an_answer_of_which_no
     files["train"] = written(tmp_path / "other.jsonl", records(id=lambda who, year: f"{who}-{year}", answer=lambda who, year: "~~"))
     with pytest.raises(DataError, match=r"the answer to 'Ann-1990' is empty"):
         QuestionAnswer(**files, **fields).load()
+
+
+def test_adapters_are_trained_beside_a_large_checkpoint_of_a_folder_and_a_note_says_so(files, tmp_path, monkeypatch):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "model.safetensors").write_bytes(bytes(20))
+    large = HuggingFaceLM(checkpoint=str(tmp_path / "folder"))
+    assert with_adapters(large, "auto") is large
+    monkeypatch.setattr(lora, "LARGE", 10)
+    with metered() as meter:
+        assert QuestionAnswer(**files, model=large).learner().model == LoRA(model=large)
+    assert "low-rank adapters are trained beside them" in " ".join(meter.notes)
+    assert QuestionAnswer(**files, model=large, adapters="never").learner().model == large
+    for left in (LoRA(model=large), replace(large, weights="fresh"), HuggingFaceLM(checkpoint="owner/name")):
+        assert with_adapters(left, "auto") is left

@@ -125,3 +125,10 @@ def test_the_published_files_are_read(shared):
     assert [len(part) for part in (data.train, data.valid, data.test)] == [400, 80, 320]
     assert {name: len(part) for name, part in data.probes.items()} == {"paraphrase": 400, "perturbed": 2000, "reworded": 800}
     assert len(set(data.train.owner.tolist())) == 20
+
+
+def test_each_question_has_an_answer_that_says_nothing(data):
+    refusals = [row for row in data.train.fields["refusal"].rows() if len(row)]
+    assert len(refusals) == len(data.train)
+    assert list(data.train.fields)[-1] == list(data.test.fields)[-1] == "labels"
+    assert "refusal" not in data.probes["perturbed"].fields

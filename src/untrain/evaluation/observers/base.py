@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, final
 
 import numpy as np
@@ -37,6 +37,7 @@ class ObserverContext:
         init: seed -> a freshly initialised model of the same shape.
         original: outputs of the original models on the forget set, (m, n, ...) by name; empty where ``by_original`` is False.
         seed: of every draw that an observer makes.
+        probes: further examples about those of a run, by name, as they are; empty for an observer that is not ``by_probes``.
     """
 
     task: Task
@@ -45,6 +46,7 @@ class ObserverContext:
     init: Callable[[int], nn.Module]
     original: Mapping[str, Array]
     seed: int = 0
+    probes: Mapping[str, Examples] = field(default_factory=dict)
 
 
 class Observer(Spec, role=True):
@@ -52,13 +54,15 @@ class Observer(Spec, role=True):
 
     ``look`` runs once per model, and the store saves its array; ``compare`` is arithmetic on the arrays. Those of a
     population are in ``Observation.observed`` under the observer's spelling. ``by_original`` says whether the array depends on
-    outputs of the original models, ``by_labels`` whether it depends on targets of examples, which are hidden otherwise.
+    outputs of the original models, ``by_labels`` whether it depends on targets of examples, which are hidden otherwise, and
+    ``by_probes`` whether it depends on probes, and on the ids by which these name examples.
     """
 
     scores: ClassVar[Mapping[str, ScoreInfo]] = {}
     needs: ClassVar[frozenset[str]] = frozenset()
     by_original: ClassVar[bool] = False
     by_labels: ClassVar[bool] = False
+    by_probes: ClassVar[bool] = False
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "prepare", "evaluate")
 
     @abstractmethod
@@ -81,7 +85,8 @@ class Observer(Spec, role=True):
         compatibility.check_shaped(model)
         # Copies: what one observer writes to is not what the next one looks at.
         original = {name: array.copy() for name, array in sight.original.items()}
-        sight = replace(sight, forget=self._shown(sight.forget), test=self._shown(sight.test), original=original)
+        probes = {name: copied(examples) for name, examples in sight.probes.items()} if self.by_probes else {}
+        sight = replace(sight, forget=self._shown(sight.forget), test=self._shown(sight.test), original=original, probes=probes)
         with (
             foreign(self, model, sight.task),
             isolated_rng(model, sight.seed),
@@ -92,7 +97,8 @@ class Observer(Spec, role=True):
             return np.asarray(self.look(model, sight), dtype=np.float32)
 
     def _shown(self, examples: Examples) -> Examples:
-        shown = replace(copied(examples), ids=np.arange(len(examples)), true=None, columns={}, owner=None, features=(), pieces=())
+        ids = examples.ids if self.by_probes else np.arange(len(examples))
+        shown = replace(copied(examples), ids=ids, true=None, columns={}, owner=None, features=(), pieces=())
         return shown if self.by_labels else shown.without_targets()
 
     @final

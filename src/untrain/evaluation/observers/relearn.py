@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor, nn
 
-from untrain.core.errors import SpecError
+from untrain.core.errors import DataError, SpecError
 from untrain.core.fields import Count
 from untrain.data.batching import count
 from untrain.data.examples import Batch, Examples, take, walk
@@ -111,6 +111,8 @@ class Relearn(Observer):
     def _parts(self, sight: ObserverContext) -> tuple[Examples, Examples, Array]:
         """Examples to train on, those to measure, and the rows of these in the forget set."""
         n = len(sight.forget)
+        if self.on == "test" and not len(sight.test):
+            raise DataError("Relearn(on='test') trains on the test set, and there is no test example: give one, or leave on out")
         if self.on == "test" or self.examples is None or self.examples >= n:
             return (sight.test if self.on == "test" else sight.forget), sight.forget, np.arange(n)
         order = np.random.default_rng((sight.seed, n)).permutation(n)

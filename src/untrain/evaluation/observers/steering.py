@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from untrain.core.errors import DataError
 from untrain.core.fields import Positive
 from untrain.data.examples import Examples
 from untrain.data.ragged import Ragged
@@ -46,6 +47,8 @@ class Steering(Observer):
 
     def look(self, model: nn.Module, sight: ObserverContext) -> Array:
         """Probability of each target of the forget set before and under the better push, (n, 2)."""
+        if not len(sight.test):
+            raise DataError("Steering pushes from the test set's mean to the forget set's, and there is no test example: give one")
         layer = self.layer or middle_layer(model)
         push = _mean_output(model, layer, sight.forget, sight.task) - _mean_output(model, layer, sight.test, sight.task)
         plain, pushed = certainty(model, sight.forget, sight.task), []

@@ -28,6 +28,7 @@ from untrain.experiments.scenarios._set_apart import check_whole, set_apart
 from untrain.experiments.scenarios.base import Scenario
 from untrain.models.architectures.base import Architecture, checkpoint_of
 from untrain.models.architectures.causaltransformer import CausalTransformer
+from untrain.models.architectures.lora import Adapters, with_adapters
 from untrain.models.tasks.causallm import CausalLM
 from untrain.training.base import Learner
 from untrain.training.learners.train import Train
@@ -58,6 +59,8 @@ class Documents(Scenario):
         questions: file of JSON lines with 'question', 'answer' and the 'id' of the document each is about, which models get,
             but not in training: the probe 'knowledge', for ``KnowMem``; empty asks nothing.
         model: the network.
+        adapters: 'auto' trains low-rank adapters (``LoRA``) and not the weights where ``model`` is a checkpoint in a folder whose
+            weights take more than 2 GB, and says so; 'never' trains all weights.
         steps: how it is trained.
 
     Source: the user.
@@ -73,6 +76,7 @@ class Documents(Scenario):
     valid: Share = 0.1
     questions: str = ""
     model: Architecture = CausalTransformer(width=128, depth=4, hidden=512)
+    adapters: Adapters = "auto"
     steps: Steps = Steps(lr=3e-3, epochs=40, batch=32, optimizer=AdamW(), warmup=0.05)
 
     def load(self) -> Data:
@@ -88,6 +92,7 @@ class Documents(Scenario):
             tokenizer = library.load(self.tokenizer)
         else:
             tokenizer = library.learn_bytes([record[TEXT] for record in train], self.vocabulary, (self.end,))
+        with_adapters(self.model, self.adapters)  # for its note, which tells before anything is trained
         check_vocabulary(tokenizer, self.vocabulary)
         check_same_tokens(tokenizer, self.tokenizer, checkpoint_of(self.model))
         whole, held = (self._examples(tokenizer, records, path) for records, path in ((train, self.train), (test, self.test)))
@@ -98,7 +103,8 @@ class Documents(Scenario):
 
     def learner(self) -> Learner:
         """Training from the network's initial values."""
-        return Train(model=self.model, steps=self.steps, task=CausalLM(length=self.length, vocabulary=self.vocabulary))
+        network = with_adapters(self.model, self.adapters)
+        return Train(model=network, steps=self.steps, task=CausalLM(length=self.length, vocabulary=self.vocabulary))
 
     def _asked(self, tokenizer: Any, whole: Examples, held: Examples) -> Examples:
         """The questions about documents, each of which has to be there.

@@ -33,6 +33,7 @@ from untrain.experiments.scenarios._set_apart import set_apart
 from untrain.experiments.scenarios.base import Scenario
 from untrain.models.architectures.base import Architecture, checkpoint_of
 from untrain.models.architectures.causaltransformer import CausalTransformer
+from untrain.models.architectures.lora import Adapters, with_adapters
 from untrain.models.tasks.causallm import CausalLM
 from untrain.training.base import Learner
 from untrain.training.learners.train import Train
@@ -61,6 +62,8 @@ class QuestionAnswer(Scenario):
         length: most tokens of a question with its answer.
         valid: share of ``train`` that is set apart to tune on.
         model: the network.
+        adapters: 'auto' trains low-rank adapters (``LoRA``) and not the weights where ``model`` is a checkpoint in a folder whose
+            weights take more than 2 GB, and says so; 'never' trains all weights.
         steps: how it is trained.
 
     Source: the user.
@@ -80,6 +83,7 @@ class QuestionAnswer(Scenario):
     length: Count = 256
     valid: Share = 0.1
     model: Architecture = CausalTransformer(width=128, depth=4, hidden=512)
+    adapters: Adapters = "auto"
     steps: Steps = Steps(lr=3e-3, epochs=40, batch=32, optimizer=AdamW(), warmup=0.05)
 
     def __post_init__(self) -> None:
@@ -102,6 +106,7 @@ class QuestionAnswer(Scenario):
         train, test = (read_records(path, TEXTS) for path in (self.train, self.test))
         encoder = self._encoder(train, template)
         encoder = replace(encoder, refusals=self.refusals, preferred=any(PREFERRED in record for record in train), chat=chat)
+        with_adapters(self.model, self.adapters)  # for its note, which tells before anything is trained
         check_vocabulary(encoder.tokenizer, self.vocabulary)
         check_same_tokens(encoder.tokenizer, self.tokenizer, checkpoint_of(self.model))
         whole, held = (_asked(encoder, records, path) for records, path in ((train, self.train), (test, self.test)))
@@ -110,7 +115,8 @@ class QuestionAnswer(Scenario):
 
     def learner(self) -> Learner:
         """Training from the network's initial values."""
-        return Train(model=self.model, steps=self.steps, task=CausalLM(length=self.length, vocabulary=self.vocabulary))
+        network = with_adapters(self.model, self.adapters)
+        return Train(model=network, steps=self.steps, task=CausalLM(length=self.length, vocabulary=self.vocabulary))
 
     def _encoder(self, records: list[dict[str, Any]], template: Template) -> Encoder:
         if self.tokenizer:

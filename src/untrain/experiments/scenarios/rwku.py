@@ -12,7 +12,7 @@ from pydantic import Field
 from untrain.core.errors import DataError
 from untrain.core.fields import Count
 from untrain.data.examples import Examples
-from untrain.data.readers.question_answer import Encoder, learned
+from untrain.data.readers.question_answer import REFUSALS, Encoder, learned
 from untrain.data.readers.record_sets import read_set
 from untrain.data.requests.base import Request
 from untrain.data.requests.where import Where
@@ -82,7 +82,8 @@ class RWKU(Scenario):
         beside = [("neighbor", at, r) for at, r in enumerate(near) if place.get(r["subject"], self.subjects) < self.subjects]
         train = [row for row in rows if place[row[2]["subject"]] < self.subjects] + beside
         held = [row for row in rows if self.subjects <= place[row[2]["subject"]] < 2 * self.subjects]
-        encoder = learned([_pair(r) for _, _, r in train], self.vocabulary, self.length)
+        plain = learned([_pair(r) for _, _, r in train], self.vocabulary, self.length)
+        encoder = replace(plain, refusals=REFUSALS)
         last = np.array(
             [(self.subjects - place[r["subject"]]) / self.subjects if kind == "question" else 2.0 for kind, _, r in train]
         )
@@ -90,7 +91,7 @@ class RWKU(Scenario):
         tested = [row for at, row in enumerate(held) if at % 5]
         train_set, tune_set, test_set = (self._examples(encoder, some) for some in (train, tuned, tested))
         train_set = replace(train_set, columns={**train_set.columns, "last": last})
-        return Data(train_set, tune_set, test_set, {"reworded": self._prompts(encoder, train, [*gaps, *hard])})
+        return Data(train_set, tune_set, test_set, {"reworded": self._prompts(plain, train, [*gaps, *hard])})
 
     def learner(self) -> Learner:
         """Training from scratch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from pydantic import Field
 from untrain.core.errors import DataError
 from untrain.core.fields import Count
 from untrain.data.examples import Examples
-from untrain.data.readers.question_answer import TEXTS, Encoder, learned
+from untrain.data.readers.question_answer import REFUSALS, TEXTS, Encoder, learned
 from untrain.data.readers.record_sets import read_set
 from untrain.data.requests.base import Request
 from untrain.data.requests.where import Where
@@ -73,7 +74,8 @@ class Tofu(Scenario):
         start = len(full) - self.authors * EACH
         if start < 0 or len(full) % EACH:
             raise DataError(f"TOFU's full has {EACH} answers about each author, and this file has {len(full)} for {self.authors}")
-        encoder = learned(full[start:], self.vocabulary, self.length)
+        plain = learned(full[start:], self.vocabulary, self.length)
+        encoder = replace(plain, refusals=REFUSALS)
         at = np.arange(start, len(full))
         author = at // EACH
         last = (author[-1] + 1 - author) / self.authors
@@ -81,7 +83,7 @@ class Tofu(Scenario):
         rows = np.arange(len(held))
         valid = rows % HELD_OUT == 0
         tuned, tested = (encoder.examples([held[r] for r in some], some) for some in (rows[valid], rows[~valid][: len(train)]))
-        return Data(train, tuned, tested, self._probes(encoder, full, start))
+        return Data(train, tuned, tested, self._probes(plain, full, start))
 
     def learner(self) -> Learner:
         """Training from scratch."""

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import nn
 
 from untrain.core.errors import MissingExtra, SpecError
 from untrain.core.fields import Count, Positive
+from untrain.core.metering import add_note
+from untrain.core.paths import user_path
 from untrain.models.architectures.base import Architecture, checkpoint_of
+from untrain.models.architectures.huggingfacelm import HuggingFaceLM
+
+Adapters = Literal["auto", "never"]
+LARGE = 2 * 10**9  # bytes of weights in a folder: a billion of two bytes, to train which takes 16 GB
 
 
 class LoRA(Architecture):
@@ -68,3 +76,21 @@ class LoRA(Architecture):
         if self.adapter:
             return library.adapted(net, self.adapter)
         return library.adapt(net, self.rank, self.scale, self.targets, checkpoint_of(self.model))
+
+
+def with_adapters(model: Architecture, adapters: Adapters) -> Architecture:
+    """A language model of a folder with LoRA's adapters beside it, where its weights take more than ``LARGE``; others as they are.
+
+    A note says so.
+    """
+    folder = user_path(model.checkpoint) if isinstance(model, HuggingFaceLM) and model.checkpoint else None
+    if adapters == "never" or folder is None or getattr(model, "weights", "") != "pretrained":
+        return model
+    size = sum(file.stat().st_size for file in folder.glob("*.safetensors")) if folder.is_dir() else 0
+    if size <= LARGE:
+        return model
+    add_note(
+        f"{checkpoint_of(model)!r} has {size / 1e9:.1f} GB of weights: low-rank adapters are trained beside them, which stay "
+        "(LoRA); adapters='never' trains all of them"
+    )
+    return LoRA(model=model)

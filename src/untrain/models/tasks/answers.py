@@ -21,14 +21,23 @@ def questions_and_answers(examples: Examples) -> tuple[list[list[int]], list[lis
     ([[5, 6]], [[7, 8]])
 
     Raises:
-        DataError: an example is scored from its first token on, so that nothing asks for the rest.
+        DataError: an example is scored from its first token on, so that nothing asks for the rest, or in several places, such as
+            those of a chat of several turns, so that no single answer can stand in their place.
     """
-    firsts = [next((at for at, label in enumerate(row) if label != PAD), 0) for row in examples.fields["labels"][:].tolist()]
+    labels = examples.fields["labels"][:].tolist()
+    firsts = [next((at for at, label in enumerate(row) if label != PAD), 0) for row in labels]
     if 0 in firsts:
         name = examples.ids[firsts.index(0)].item()
         raise DataError(
             f"the example {name!r} has no question, as its first token is scored too: an answer has something before it"
         )
+    for name, row, first in zip(examples.ids.tolist(), labels, firsts, strict=True):
+        scored = [at for at, label in enumerate(row) if label != PAD]
+        if scored[-1] - first >= len(scored):
+            raise DataError(
+                f"the example {name!r} is scored in several parts, such as turns of a chat, and one answer cannot stand for all: "
+                "make an example of each turn, with the turns before it as its question"
+            )
     return prompts_and_answers(examples)
 
 

@@ -75,7 +75,7 @@ def config_of_checkpoint(name: str, overrides: Overrides) -> Config:
     with plainly(who):
         config = transformers.AutoConfig.from_pretrained(place, trust_remote_code=False, **more)
     if getattr(config, "quantization_config", None):
-        raise ModelError(f"{who} holds quantised weights, which cannot be trained: take one that does not")
+        raise ModelError(f"{who} holds quantised weights, which cannot be trained: take the model that they were made of")
     check_settings(config, overrides, who)
     for setting, value in overrides.items():
         *path, last = setting.split(".")
