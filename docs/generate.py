@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import untrain
 from untrain.commands.declared_access import access_of
@@ -13,11 +13,12 @@ from untrain.commands.promises import all_promises
 from untrain.core import discovery
 from untrain.core.describe import fields
 from untrain.core.discovery import ClassLocation
+from untrain.core.spec import Spec
 from untrain.evaluation.glossary import entry
 from untrain.unlearners.base import Recipe
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/methods.md", "docs/scores.md", "docs/check.md")
+PAGES = ("README.md", "docs/methods.md", "docs/scores.md", "docs/check.md", "docs/api.md")
 STUB = "src/untrain/__init__.pyi"
 
 SECTIONS = {
@@ -93,6 +94,91 @@ def promises() -> str:
     return "\n\n".join(f"### {'Every role' if t == 'Spec' else t}\n\n" + "\n".join([*head, *rows]) for t, rows in tables.items())
 
 
+def functions() -> str:
+    """Every public function and record of the package that no other page lists, with its signature and docstring."""
+    names = sorted(untrain._HOMES, key=lambda name: (name[0].isupper(), name.lower()))
+    return "\n\n".join(_documented(f"untrain.{name}", getattr(untrain, name)) for name in names)
+
+
+def roles() -> str:
+    """The base class of each role: what a class of one's own has to define, and what it gets."""
+    bases: dict[type, None] = {}
+    for places in _by_role().values():
+        cls = discovery.load(places[0].name)
+        bases |= dict.fromkeys(base for base in cls.__mro__ if vars(base).get("is_role") and base is not Spec)
+    return "\n\n".join(_documented(f"{base.__module__}.{base.__name__}", base) for base in sorted(bases, key=lambda b: b.__name__))
+
+
+def _by_role() -> dict[str, list[ClassLocation]]:
+    found: dict[str, list[ClassLocation]] = {}
+    for place in discovery.index().values():
+        if place.module.startswith("untrain."):
+            found.setdefault(place.role, []).append(place)
+    return found
+
+
+def loop() -> str:
+    """What an author calls: the gradient loop, plans, masks, and notes of a method."""
+    from untrain.core import metering
+    from untrain.training import batch_plan, descend
+
+    things = (descend.descend, batch_plan.Plan, metering.add_note, metering.metered)
+    return "\n\n".join(_documented(f"{each.__module__}.{each.__name__}", each) for each in things)
+
+
+def _documented(name: str, thing: Any, level: int = 3) -> str:
+    """A heading, the signature, the docstring and, of a class, its public methods of its own."""
+    lines = [f"{'#' * level} {name}", "", "```text", f"{thing.__name__}{_signature(thing)}", "```", "", _sections(thing)]
+    for part, method in vars(thing).items() if isinstance(thing, type) else ():
+        function = getattr(method, "fget", None) or getattr(method, "__func__", method)
+        if not part.startswith("_") and inspect.isfunction(function) and function.__doc__:
+            shown = part if isinstance(method, property) else f"{part}{_signature(function)}"
+            lines += ["", f"- `{shown}`: {_text(' '.join(function.__doc__.split(chr(10) * 2)[0].split()))}"]
+    return "\n".join(lines)
+
+
+def _signature(thing: Any) -> str:
+    """Names and defaults of the parameters; annotations are in the source, and defaults that are objects have no text."""
+    try:
+        parameters = inspect.signature(thing).parameters.values()
+    except ValueError:
+        return "(...)"
+    plain = [p.replace(annotation=p.empty) for p in parameters]
+    plain = [p.replace(default=_Default(p.default)) if p.default is not p.empty else p for p in plain]
+    return str(inspect.Signature(plain))
+
+
+class _Default:
+    """A default whose text holds no address."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __repr__(self) -> str:
+        text = repr(self.value)
+        return "..." if " at 0x" in text or text.startswith("<") or len(text) > 60 else text
+
+
+def _sections(thing: Any) -> str:
+    """A docstring in Markdown: paragraphs, examples as code, and each section as a list of its entries."""
+    parts = []
+    for paragraph in (inspect.getdoc(thing) or "").split("\n\n"):
+        head, _, rest = paragraph.partition(":\n")
+        if paragraph.startswith(">>> "):
+            parts.append(f"```pycon\n{paragraph}\n```")
+        elif head == "Examples":
+            parts.append(f"```text\n{inspect.cleandoc(rest)}\n```")
+        elif head == "Returns":
+            parts.append(f"Returns: {_text(' '.join(rest.split()))}")
+        elif head in ("Args", "Raises"):
+            entries = re.split(r"\n(?=\S)", inspect.cleandoc(rest))
+            lines = [re.sub(r"^(\w+):", r"`\1`:", " ".join(each.split())) for each in entries]
+            parts.append(f"{head}:\n\n" + "\n".join(f"- {_text(line)}" for line in lines))
+        else:
+            parts.append(_text(" ".join(paragraph.split())))
+    return "\n\n".join(parts)
+
+
 COLUMNS = {"means": "What it is", "unit": "Unit", "range": "Range", "ideal": "Ideal", "floor": "Floor", "margin": "Margin"}
 BELOW = {"above": "Above what oracles show", "below": "Below what oracles show", "weak": "Weakness"}
 
@@ -123,7 +209,7 @@ def _of(names: list[str], count: int) -> str:
 
 def renewed(text: str) -> str:
     """Renew every generated part of a text, between ``<!-- name -->`` and ``<!-- /name -->``."""
-    for write in (short_list, methods, reference, glossary, promises):
+    for write in (short_list, methods, reference, glossary, promises, functions, roles, loop):
         mark = write.__name__
         parts = re.split(f"(<!-- /?{mark} -->)", text)
         if len(parts) == 5:

@@ -11,14 +11,17 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+import typer
 
 import methods
 import untrain
 from untrain.commands import promises
+from untrain.commands.cli.check import _show
 from untrain.core import discovery as names
 from untrain.core.errors import NotFinite, SpecError
 from untrain.core.metering import leave_uncounted
 from untrain.core.spec import Spec, parse
+from untrain.data.examples import batch_of
 from untrain.evaluation.base import Evaluator, Measure, Part, ScoreInfo
 from untrain.localizers import contract as localizers
 from untrain.localizers.base import Localizer
@@ -247,6 +250,46 @@ class Silent(Unlearner):
 
     def unlearn(self, model, problem):
         return Finetune(steps=STEPS).unlearn(model, problem)
+
+
+class Thawed(Unlearner):
+    """A loop of its own in train mode, whatever its steps say. Buffers move.
+
+    Args:
+        steps: length and step size.
+
+    Source: planted.
+    """
+
+    steps: Steps = STEPS
+
+    def unlearn(self, model, problem):
+        with torch.no_grad():
+            problem.task.forward(model.train(), batch_of(problem.retain, np.arange(16)))
+        batches = problem.retain_batches(self.steps)
+        return descend(model, lambda b: problem.task.loss(model, b).mean(), batches, self.steps, problem.trainable)
+
+
+class ImagesAlone(Unlearner):
+    """The model is called by what a batch of images holds. Buffers stay.
+
+    Source: planted.
+    """
+
+    def unlearn(self, model, problem):
+        loss = torch.nn.functional.cross_entropy
+        return descend(model, lambda b: loss(model(b.x.float()), b.y), problem.retain_batches(STEPS), STEPS, problem.trainable)
+
+
+class SizesOfImages(Localizer):
+    """The model is called by the inputs of a batch of images.
+
+    Source: planted.
+    """
+
+    def localize(self, model, problem):
+        model(problem.forget.x)
+        return ones(model)
 
 
 class Sourceless(Architecture):
@@ -804,6 +847,9 @@ FAULTS = [
     (Ticklish, "it leaves the random state", "numpy"),
     (Sly, "the same seed gives the same mask", "two masks"),
     (ReachedLocalizer, "it leaves the model alone", "changed"),
+    (Thawed, "it leaves frozen statistics alone", "running_mean, .*running_var although its steps say buffers='freeze'"),
+    (ImagesAlone, "it works on a transformer", "attention_mask.*; to mend it, ask the model by `problem.task.forward"),
+    (SizesOfImages, "it marks weights of a transformer", "TypeError.*; to mend it, ask the model by"),
     (Seedless, "the same seed trains the same model", "ignores its seed"),
     (Fickle, "the same seed trains the same model", "trains two models for two seeds, and says"),
     (Unseeded, "the same seed trains the same model", "two models for one seed"),
@@ -833,8 +879,28 @@ def test_a_planted_fault_is_caught(fault, promise, said, monkeypatch):
 
 
 def test_steps_without_a_planted_fault_keep_every_promise():
-    assert [v for v in promises.verdicts(Stepping()) if v.error] == []
+    assert [v.promise for v in promises.verdicts(Stepping()) if v.error] == ["it works on a transformer"]  # a loop for images
     assert [v for v in promises.verdicts(Learning()) if v.error] == []
+
+
+def test_methods_that_break_on_texts_or_statistics_alone_keep_every_other_promise_about_steps():
+    broken = {each.promise for fault in (Thawed, ImagesAlone) for each in promises.verdicts(fault) if each.error}
+    assert {"it leaves frozen statistics alone", "it works on a transformer"} <= broken
+    assert not {"it moves some parameter", "it leaves its input alone", "the same seed gives the same model"} & broken
+
+
+def test_fast_leaves_out_what_takes_long_and_says_so(capsys):
+    found = untrain.check(Thawed, fast=True)
+    left_out = {each["promise"] for each in found if not each["tried"]}
+    assert left_out == {ask.__name__.replace("_", " ") for ask in unlearners.SLOW}
+    assert [each["promise"] for each in found if each["error"]] == ["it leaves frozen statistics alone"]
+    named = untrain.check(Thawed, only="longer steps go the same way", fast=True)
+    assert [(each["promise"], each["tried"]) for each in named] == [("longer steps go the same way", True)]
+    with pytest.raises(typer.Exit):
+        _show(found, {"as_json": False})
+    last = capsys.readouterr().out.splitlines()[-2:]
+    assert last[0].endswith(" promises kept, 1 broken")
+    assert last[1] == "left out by --fast: " + "; ".join(sorted(left_out))
 
 
 def test_every_promise_has_a_planted_fault():

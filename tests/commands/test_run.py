@@ -135,3 +135,21 @@ def test_csv_leaves_out_methods_that_failed_and_writes_missing_values_empty():
     lines = csv_files.scores_csv([{"scenario": "D()", "results": rows}]).split("\r\n")
     assert lines[1] == 'D(),"A(x=\'a,b\')",s,,,,,,,"too ""few""",,,,,,,,,standard,open'
     assert lines[2:] == [""]
+
+
+def test_curves_are_kept_and_drawn_when_asked_for_and_change_no_score(tmp_path):
+    scenario, methods = own(), [ut.Finetune(steps=ut.Steps(epochs=2, batch=8)), "Nothing"]
+    plain, curved = (
+        ut.run(scenario, methods, store=tmp_path / "store", seeds=2, oracles=4, curves=curves, out=tmp_path / str(curves))
+        for curves in (False, True)
+    )
+    assert curved["price"]["train"] == 4  # originals and oracles are those of before
+    assert [row["scores"] for row in plain["results"]] == [row["scores"] for row in curved["results"]]
+    assert [row["cost"]["flops"] for row in plain["results"]] == [row["cost"]["flops"] for row in curved["results"]]
+    assert all("curves" not in row for row in plain["results"])
+    one, other = curved["results"][0]["curves"]
+    assert one["step"] == other["step"]
+    assert one["step"][0] == 0
+    assert len(one["forget"]) == len(one["retain"]) == len(one["step"]) > 5
+    pages = [(tmp_path / str(curves) / "report.html").read_text(encoding="utf-8") for curves in (False, True)]
+    assert ["What happened by step" in page for page in pages] == [False, True]

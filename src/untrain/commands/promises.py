@@ -34,19 +34,20 @@ CURES = {
 
 
 class PromiseResult(NamedTuple):
-    """A promise in words, None or why it is broken and what to do, and whether it could be tried at all."""
+    """A promise in words, None or why it is broken and what to do, and whether it was tried; one left out has neither."""
 
     promise: str
     error: UntrainError | None
     tried: bool = True
 
 
-def verdicts(method: Spec | type[Spec], only: Collection[str] = ()) -> list[PromiseResult]:
+def verdicts(method: Spec | type[Spec], only: Collection[str] = (), fast: bool = False) -> list[PromiseResult]:
     """Try every promise of a method's role; leave the global random state as it was.
 
     Args:
         method: an object with a spelling, or its class where every field has a default.
         only: the promises to try, in words; all of them where none is named.
+        fast: whether to leave out what its role's ``contract.py`` calls slow, unless it is named.
 
     Returns:
         One verdict per promise. What another broken promise stopped is not tried, and names that one; a failure that meets several
@@ -56,7 +57,8 @@ def verdicts(method: Spec | type[Spec], only: Collection[str] = ()) -> list[Prom
         SpecError: the class is abstract or needs fields.
     """
     promises = {name: ask for name, ask in checks_for(method) if not only or name in only}
-    errors = {name: _error_of(ask, method) for name, ask in promises.items()}
+    left_out = {name for name, ask in promises.items() if fast and not only and ask in slow_promises()}
+    errors = {name: _error_of(ask, method) for name, ask in promises.items() if name not in left_out}
     causes = _causes(errors)
     first = {causes[name]: error for name, error in reversed(errors.items()) if error is not None}
     first |= {name: error for name, error in errors.items() if error is not None and causes[name] == name}
@@ -68,6 +70,8 @@ def verdicts(method: Spec | type[Spec], only: Collection[str] = ()) -> list[Prom
             results.append(PromiseResult(name, BrokenPromise(f"{error}; to mend it, {cure}" if cure else str(error))))
         elif cause != name:
             results.append(PromiseResult(name, BrokenPromise(f"not tried, because of the broken promise '{cause}'"), False))
+        elif name in left_out:
+            results.append(PromiseResult(name, None, False))
         else:
             results.append(PromiseResult(name, None))
     return results
@@ -87,7 +91,7 @@ def require_known(only: Collection[str]) -> None:
             )
 
 
-def check_all(name: str, only: Collection[str] = ()) -> list[tuple[str, list[PromiseResult]]]:
+def check_all(name: str, only: Collection[str] = (), fast: bool = False) -> list[tuple[str, list[PromiseResult]]]:
     """Try the promises of a class, of what a spelling makes, or of all final classes of a module of that name, one by one.
 
     A class of a module that cannot be made has that as its one broken promise, and the others are tried.
@@ -97,7 +101,7 @@ def check_all(name: str, only: Collection[str] = ()) -> list[tuple[str, list[Pro
     """
     if tree_of(name).__class__ in (ast.Call, ast.BinOp):  # a spelling with fields
         made = parse(name)
-        return [(repr(made), verdicts(made, only))]
+        return [(repr(made), verdicts(made, only, fast))]
     with refusals():
         if discovery.find(name) is not None or not _is_module(discovery.check_name(name)):
             cls = discovery.load(name)
@@ -106,17 +110,17 @@ def check_all(name: str, only: Collection[str] = ()) -> list[tuple[str, list[Pro
     if cls is not None:
         if not issubclass(cls, Spec):
             raise SpecError(f"{name} is not a method: only a class that fills a role can be checked")
-        return [(cls.__name__, _refusal(cls.refusal) if cls.refusal else verdicts(cls, only))]
+        return [(cls.__name__, _refusal(cls.refusal) if cls.refusal else verdicts(cls, only, fast))]
     specs = {c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Spec)}
     methods = sorted((c for c in specs if c.__module__ == name and (c.refusal or not c.is_role)), key=_line)
     if not methods:
         raise SpecError(f"module {name} defines no method: a class that fills a role, such as Unlearner")
-    return [(cls.__name__, _refusal(cls.refusal) if cls.refusal else _verdicts_in_module(cls, only)) for cls in methods]
+    return [(cls.__name__, _refusal(cls.refusal) if cls.refusal else _verdicts_in_module(cls, only, fast)) for cls in methods]
 
 
-def _verdicts_in_module(cls: type[Spec], only: Collection[str]) -> list[PromiseResult]:
+def _verdicts_in_module(cls: type[Spec], only: Collection[str], fast: bool) -> list[PromiseResult]:
     try:
-        return verdicts(cls, only)
+        return verdicts(cls, only, fast)
     except SpecError as error:
         return _refusal(f"{error}; to mend it, {CURES[DEFINED]}")
 
@@ -203,6 +207,12 @@ def all_promises() -> list[tuple[str, Any, Ask]]:
     modules = sorted({ask.__module__ for *_, ask in promises})
     promises.sort(key=lambda each: (modules.index(each[3].__module__), each[0]))
     return [(name, role, ask) for _, name, role, ask in promises]
+
+
+def slow_promises() -> set[Ask]:
+    """The promises that take longest to try, as the contracts name them."""
+    modules = {ask.__module__ for *_, ask in all_promises()}
+    return {ask for module in modules for ask in getattr(sys.modules[module], "SLOW", ())}
 
 
 def _error_of(ask: Ask, method: Spec | type[Spec]) -> UntrainError | None:

@@ -28,7 +28,7 @@ def run(
     precision: str = "auto", compiled: bool = False, budget: str | float | None = None,
     executor: str | Executor | Pool | None = None, looks: Count = 1,
     evaluators: str | Evaluator | Sequence[str | Evaluator] = (), observers: str | Observer | Sequence[str | Observer] = (),
-    replace: bool = False, protocol: str | Protocol = "standard",
+    replace: bool = False, protocol: str | Protocol = "standard", curves: bool = False,
 ) -> Document:  # fmt: skip
     """Compare methods: train, forget, retrain, score, report.
 
@@ -55,6 +55,8 @@ def run(
         on_progress: function called with progress.
         precision: number format of gradient steps: 'float32', 'bfloat16', or 'auto' for bfloat16 where it is faster.
         compiled: compile models by torch.compile, which pays for long training.
+        curves: keep loss, forget and retain accuracy of each method by step, on 32 examples of each set, and draw them; methods
+            are made anew where the store has none with curves, and their time is not in the cost.
         budget: share of retraining's operations at which methods stop, such as '10%' or 0.1; None lets them finish.
         executor: executor that runs the work, such as 'Ray' or 'Processes(4)', or an open pool; None is this process or, with
             several workers, processes of this machine.
@@ -82,7 +84,7 @@ def run(
 
     comparison = dataclasses.replace(comparison_of(scenario, methods, seeds, oracles, seed), observers=observers_of(observers))
     chosen = executor_of(executor)
-    setting = setting_of(device, threads, precision, compiled, budget, chosen)
+    setting = dataclasses.replace(setting_of(device, threads, precision, compiled, budget, chosen), curves=curves)
     options = RunOptions(setting, workers, chosen, on_progress, looks, evaluators_of(evaluators), protocol=protocol_of(protocol))
     whole = run_comparisons([comparison], store, options, ReportOptions(out, images, command, replace))
     document: Document = whole["runs"][0] | {"price": whole["price"]}
@@ -94,7 +96,7 @@ def price(
     store: str | Path | None = None, seeds: Count = 5, oracles: OracleCount = 12, seed: Seed = 0, device: str = "cpu",
     threads: Count = 1, workers: Count | None = 1, precision: str = "auto", compiled: bool = False,
     budget: str | float | None = None, executor: str | Executor | Pool | None = None, looks: Count = 1,
-    protocol: str | Protocol = "standard", given: Count | None = None,
+    protocol: str | Protocol = "standard", given: Count | None = None, curves: bool = False,
 ) -> Document:  # fmt: skip
     """Estimate what a run would cost: how many models it trains, how many the store has, and about how long it takes here.
 
@@ -104,6 +106,8 @@ def price(
     Returns:
         ``train``, ``stored``, ``seconds``, ``workers``, ``basis``, ``kinds``, and in one line ``told``.
     """
+    import dataclasses
+
     from untrain.commands.arguments import oracles_alone
     from untrain.evaluation.protocols.protocol import protocol_of
     from untrain.experiments.pipeline import price_comparisons
@@ -113,6 +117,6 @@ def price(
     alone = isinstance(methods, Sequence) and not len(methods)
     comparisons = [oracles_alone(s, oracles, seed) if alone else comparison_of(s, methods, seeds, oracles, seed) for s in several]
     chosen = executor_of(executor)
-    setting = setting_of(device, threads, precision, compiled, budget, chosen)
+    setting = dataclasses.replace(setting_of(device, threads, precision, compiled, budget, chosen), curves=curves)
     options = RunOptions(setting, workers, chosen, looks=looks, protocol=protocol_of(protocol))
     return price_comparisons(comparisons, store, options, given)

@@ -119,6 +119,19 @@ def metered(limit: float | None = None, budget: str = "the budget") -> Iterator[
             outer.notes |= meter.notes
 
 
+@contextmanager
+def off_the_clock() -> Iterator[None]:
+    """Leave the seconds of the block out of the running count and of those around it."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        spent, meter = time.perf_counter() - began, _meter.get()
+        while meter is not None:
+            meter.started += spent
+            meter = meter.outer
+
+
 def add_note(text: str) -> None:
     """Add a note for the reader of the result to the running count; each text once, however often it happens."""
     meter = _meter.get()

@@ -275,3 +275,7 @@ def it_tells_the_original_from_the_oracle(made: Evaluator) -> None:
         if valued:  # on examples of all classes, unless all of its scores are for whole classes
             break
     require(bool(apart), made, "gives the same scores to models that hold on to the forget set as to oracles")
+
+
+# What `untrain check --fast` leaves out: each scores many populations.
+SLOW = (a_score_that_is_one_half_for_retrained_models_is_that_on_average, every_forget_example_counts)

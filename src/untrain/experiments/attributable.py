@@ -45,7 +45,9 @@ def check_attributable(learner: Learner, train: Examples, estimation: Estimation
         raise DataError("several training examples have the same id, and a table has one row per id: give each an id of its own")
     most = max(1, ROOM // (len(train) * train.classes))
     if asked > most:
-        raise DataError(f"effects on {asked:,} examples were requested: {most:,} at a time is the most for {len(train):,} training examples")
+        raise DataError(
+            f"effects on {asked:,} examples were requested: {most:,} at a time is the most for {len(train):,} training examples"
+        )
     if estimation.attributor.needs == "population":
         seen, _ = draw(half_subsets(estimation), len(train))
         nothing = np.broadcast_to(np.float32(0), (models, len(train), 1))

@@ -32,6 +32,7 @@ from untrain.models.state import as_array, load_state
 from untrain.runtime.store import Contents, Entry, Store, key_of
 from untrain.training.effects import Effects
 from untrain.training.keepers.base import Kept
+from untrain.training.learning_curve import LearningCurve, keeping_curve
 from untrain.training.problem import Problem, problem
 
 Weights = Mapping[str, np.ndarray[Any, Any]]
@@ -176,7 +177,8 @@ def _unlearn(scene: Scene, method: Method, start: Start, ingredients: dict[str, 
 
 def _unlearned(scene: Scene, method: Method, model: nn.Module, posed: Problem, start: Start, setting: Setting) -> Contents:
     limit = None if setting.budget is None else limit_of(scene, start.entry, setting.budget)
-    with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
+    curve = LearningCurve(model, posed.task, posed.forget, posed.retain) if setting.curves else None
+    with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter, keeping_curve(curve):
         outcome = method.run(model, posed)
     proven = {} if outcome.certificate is None else {"certificate": outcome.certificate.published()}
     search = scene.purpose == "search"
@@ -185,6 +187,8 @@ def _unlearned(scene: Scene, method: Method, model: nn.Module, posed: Problem, s
     record: dict[str, Any] = {
         "cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": {}, "notes": list(meter.notes), **proven
     }  # fmt: skip
+    if curve is not None:
+        record["curves"] = curve.finish(outcome.model)
     if search:  # nothing continues from the models of its many trials
         return Contents(record | where, {**outputs, **bits})
     return contents_of(outcome.model, {**outputs, **bits}, record | where)

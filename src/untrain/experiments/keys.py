@@ -84,6 +84,8 @@ def model_ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> In
     common |= _valid(scene, job.method)
     if setting.budget is not None:
         common["budget"] = setting.budget
+    if setting.curves:
+        common["curves"] = True
     return common | {
         "kind": "unlearned", "label": f"{job.method!r} on {stream}original {job.index} of {of}",
         "model": model_key(scene, original_of(job), seed, setting), "forget": scene.forget_set.digest,

@@ -198,6 +198,8 @@ def results(
         row["cost"] = cost(entries, models["oracle"])
         row["guard"] = guard(entries)
         row["layers"] = by_layer(entries)
+        if all("curves" in e.record for e in entries):
+            row["curves"] = [e.record["curves"] for e in entries]
         row["certificates"] = certificates(entries)
         row["notes"] = notes(entries) + failures(run, entries, store)
         tracker.finished(method)

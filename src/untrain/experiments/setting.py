@@ -17,6 +17,7 @@ class Setting:
         precision: in which gradient steps compute.
         compiled: whether models are compiled for their steps.
         budget: operations at which methods stop, as a share of retraining's; None lets them finish.
+        curves: whether methods keep loss and accuracy by step.
     """
 
     device: str = "cpu"
@@ -24,3 +25,4 @@ class Setting:
     precision: Precision = "float32"
     compiled: bool = False
     budget: float | None = None
+    curves: bool = False

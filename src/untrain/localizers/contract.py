@@ -8,8 +8,10 @@ from typing import Any
 import torch
 
 from untrain.core.contract import check_random_state_kept, require, seed_everything
+from untrain.core.errors import BadInput, MaskError
 from untrain.localizers.base import Localizer
 from untrain.training.toy import UNITS, changes, marked, neuron, small, undone
+from untrain.training.toy_text import small_text
 
 
 def its_mask_has_the_shapes_of_the_weights(made: Localizer) -> None:
@@ -57,6 +59,23 @@ def it_finds_a_planted_neuron(made: Localizer) -> None:
         marked = torch.cat([bits["0.weight"], bits["0.bias"][:, None], bits["2.weight"].T], 1).double().mean(1)
         rest = marked[torch.arange(UNITS) != unit].mean()
         require(bool(marked[unit] > rest), made, f"does not find unit {unit}, the only one that the forget set wakes")
+
+
+def it_marks_weights_of_a_transformer(made: Localizer) -> None:
+    """Of a text classifier with embeddings and layer norms its mask has the shapes of the weights, or it refuses in a line.
+
+    Cure: ask the model by `problem.task.forward(model, batch)`, and give each parameter a mask, layer norms and embeddings too;
+        what cannot work on texts raises `untrain.core.errors.ModelError`, with what would do.
+    """
+    model, problem = small_text()
+    try:
+        bits = made(model, problem).bits
+    except MaskError:
+        raise
+    except BadInput:
+        return
+    unfit = [n for n, p in model.named_parameters() if n not in bits or bits[n].shape != p.shape]
+    require(not unfit, made, f"has no fitting mask of {', '.join(unfit[:2])}, of a transformer")
 
 
 def it_leaves_the_model_alone(made: Localizer) -> None:

@@ -17,8 +17,9 @@ HEADS = {
 WORDS = (
     "Severity: how far a model is from the mean of retrained models on the endpoint where it is farthest, in margins of the "
     "protocol 'standard'; up to 1 is within all margins. Methods are ranked by its mean over models; intervals of 95 % are over "
-    "seeds and retrained models. Differs from: how many methods of the table, nearer and farther, a test separates from a method, over seeds "
-    "and retrained models; of the pairs of a table that differ, about 5 % are wrong on average. Pareto front: no other "
+    "seeds and retrained models. Differs from: how many methods of the table, nearer and farther, a test "
+    "separates from a method, over seeds and retrained models; of the pairs of a table that differ, about 5 % are wrong on "
+    "average. Pareto front: no other "
     "method of the table is as good for less, by the values without their intervals; a method that is made of other models is not "
     "on it, as its cost leaves them out."
 )

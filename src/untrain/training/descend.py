@@ -21,6 +21,7 @@ from untrain.training.batch_plan import Plan
 from untrain.training.clipping import clip
 from untrain.training.data_parallel import WholeStep, data_parallel_step
 from untrain.training.gradients import check_depends
+from untrain.training.learning_curve import learning_curve
 from untrain.training.process_group import process_group
 from untrain.training.row_gradients import only_rows
 from untrain.training.steps import Steps, step_size
@@ -72,6 +73,7 @@ def descend(
         parallel = data_parallel_step(tracking(model), parts)
         with only_rows(model, parts):
             walk = _Walk(model, loss, parts, device, parallel)
+            curve = learning_curve() if stacked is None and process_group().size == 1 else None
             for epoch in plan.walk:
                 total = torch.zeros((), device=device)
                 spent = False
@@ -79,7 +81,8 @@ def descend(
                     spent = exceeds_limit()
                     if spent:
                         break
-                    total += walk.step(batches)
+                    value = walk.step(batches)
+                    total += value
                     if steps.clip is not None:
                         clip(parts, steps.clip, process_group(), stacked)
                     for group in optimizer.param_groups:
@@ -87,6 +90,8 @@ def descend(
                     optimizer.step()
                     for part in parts:
                         part.write()
+                    if curve is not None:
+                        curve.after_step(model, value)
                 total = parallel.sum(total)
                 if not bool(torch.isfinite(total)):
                     raise NotFinite(f"the loss became {float(total)} in epoch {epoch + 1} of {plan.epochs}: lower lr={steps.lr}")

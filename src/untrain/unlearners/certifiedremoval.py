@@ -47,7 +47,7 @@ PROVIDED = (
     "the learner's seed and what is kept stay secret",
     f"weights are those of the exact optimum and of exact steps: digits below {EXACT:g} of the gradient are not covered",
     "requests were chosen without looking at any model that has this perturbation",
-    "nobody sees this release together with the model before it, or with another release since training: all share one perturbation",
+    "nobody sees this release together with the model before it, or another release since training: all share one perturbation",
 )
 
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from untrain.core.contract import check_random_state_kept, require, seed_everything
-from untrain.core.errors import MaskError, NotFinite
+from untrain.core.errors import BadInput, BrokenPromise, NotFinite, RunFailed
 from untrain.core.mask import Mask
+from untrain.data.examples import batch_of
 from untrain.models.state import same, state, weights
-from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Steps
 from untrain.training.toy import changes, marked, small, undone
+from untrain.training.toy_text import small_text
+from untrain.unlearners._contract_trials import check_masks_refused, expression_of, notes_rows, of_two_epochs, with_random_mask
 from untrain.unlearners.base import Localized, Recipe, Unlearner
 
 
@@ -26,7 +28,7 @@ def it_leaves_its_input_alone(made: Unlearner | Recipe) -> None:
 
     Cure: change the model that `unlearn` is given, which is a copy, and clone examples before you change them.
     """
-    model, problem = small(_expression(made).works_on)
+    model, problem = small(expression_of(made).works_on)
     marked(model)
     undone(made, model, (problem.forget, problem.rest), lambda: made(model, problem))
 
@@ -36,11 +38,11 @@ def it_moves_some_parameter(made: Unlearner | Recipe) -> None:
 
     Cure: return the model that was trained; where it may rightly stay as it was, say so in `may_be_unchanged`.
     """
-    model, problem = small(_expression(made).works_on)
+    model, problem = small(expression_of(made).works_on)
     forgot = weights(made(model, problem))
     moved = any(not same(p.detach(), forgot[n].detach()) for n, p in weights(model).items())
     require(
-        moved or _expression(made).may_be_unchanged(problem),
+        moved or expression_of(made).may_be_unchanged(problem),
         made,
         "moved no parameter: it returned the model that went in",
     )
@@ -52,14 +54,11 @@ def it_leaves_what_is_outside_the_mask(made: Unlearner | Recipe) -> None:
     Cure: train with `descend`, which moves the mask alone, or multiply each change, weight decay and momentum too, by
         `problem.trainable.bits[name]`.
     """
-    model, problem = small(_expression(made).works_on)
-    if _expression(made).works_on is not nn.Module:
-        _refuses_masks(made, model, replace(problem, mask=Mask({}, problem.digest)))
+    model, problem = small(expression_of(made).works_on)
+    if expression_of(made).works_on is not nn.Module:
+        check_masks_refused(made, model, replace(problem, mask=Mask({}, problem.digest)))
         return
-    if not isinstance(_expression(made), Localized):
-        draw = torch.Generator().manual_seed(5)
-        bits = {n: torch.rand(p.shape, generator=draw) < 0.3 for n, p in model.named_parameters()}
-        problem = replace(problem, mask=Mask(bits, problem.digest), head="masked")
+    problem = with_random_mask(made, model, problem)
     kept = None if problem.mask is None else problem.mask.copied()
     outcome = made.run(model, problem)
     mask = kept or outcome.mask
@@ -83,7 +82,7 @@ def the_same_seed_gives_the_same_model(made: Unlearner | Recipe) -> None:
     """
     models = []
     for seed in (5, 6):
-        model, problem = small(_expression(made).works_on)
+        model, problem = small(expression_of(made).works_on)
         seed_everything(seed)
         models.append(state(made(model, problem)))
     changed = changes(*models)
@@ -95,7 +94,7 @@ def it_leaves_the_global_random_state(made: Unlearner | Recipe) -> None:
 
     Cure: draw from a generator of your own, such as `torch.Generator().manual_seed(problem.seed)`, and seed nothing global.
     """
-    model, problem = small(_expression(made).works_on)
+    model, problem = small(expression_of(made).works_on)
     check_random_state_kept(made, lambda: made(model, problem))
 
 
@@ -105,13 +104,13 @@ def its_batches_follow_the_seed_and_the_epoch(made: Unlearner | Recipe) -> None:
     Cure: draw the order of each epoch from `problem.seed` and the epoch, as `problem.retain_batches` does.
     """
     epochs, models = {}, []
-    if (brief := _of_two_epochs(made)) is None:
+    if (brief := of_two_epochs(made)) is None:
         return
     for seed in (3, 4):
-        model, problem = small(_expression(made).works_on)
+        model, problem = small(expression_of(made).works_on)
         order: list[int] = []
         rows = {row.numpy().tobytes(): at for at, row in enumerate(problem.rest.x[:])}
-        model.register_forward_pre_hook(_notes_rows(rows, order), with_kwargs=True)
+        model.register_forward_pre_hook(notes_rows(rows, order), with_kwargs=True)
         models.append(state(brief(model, replace(problem, seed=seed))))
         epochs[seed] = order
     size, seen = len(problem.rest), epochs[3]
@@ -120,24 +119,13 @@ def its_batches_follow_the_seed_and_the_epoch(made: Unlearner | Recipe) -> None:
         require(seen[:size] != seen[size:], made, "goes through the retain set in the same order in two epochs")
 
 
-def _notes_rows(rows: Mapping[bytes, int], seen: list[int]) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
-    """A hook that adds the numbers of the examples that a model is trained on; a function, so that copies of the model share it."""
-
-    def note(model: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
-        if torch.is_grad_enabled():
-            keys = (row.detach().numpy().tobytes() for row in next(iter((*inputs, *named.values()))))
-            seen.extend(rows[key] for key in keys if key in rows)
-
-    return note
-
-
 def it_reads_the_labels_of_all_it_needs(made: Unlearner | Recipe) -> None:
     """If it takes steps and needs labels of the retain set, another label of any one example gives another model.
 
     Cure: take labels from the same batch as the inputs, each time anew.
     """
-    expression = _expression(made)
-    if (brief := _of_two_epochs(made)) is None or not {"labels", "retain"} <= expression.needed():
+    expression = expression_of(made)
+    if (brief := of_two_epochs(made)) is None or not {"labels", "retain"} <= expression.needed():
         return
     model, problem = small(expression.works_on)
     first = state(brief(model, problem))
@@ -155,11 +143,11 @@ def longer_steps_go_the_same_way(made: Unlearner | Recipe) -> None:
     Cure: clear gradients after each step, as `descend` does.
     """
     steps = getattr(made, "steps", None)
-    if not isinstance(steps, Steps) or _of_two_epochs(made) is None:
+    if not isinstance(steps, Steps) or of_two_epochs(made) is None:
         return
     ends = []
     for epochs in (1, 2, 4):
-        model, problem = small(_expression(made).works_on)
+        model, problem = small(expression_of(made).works_on)
         plain = replace(steps, lr=1e-3, epochs=epochs, batch=16, schedule=Constant(), optimizer=SGD(momentum=0.0))
         if problem.init is not None:  # untrained, so that gradients point one way and do not cancel
             model = problem.init(0).eval()
@@ -179,8 +167,8 @@ def it_does_not_learn_the_labels_of_the_forget_set(made: Unlearner | Recipe) -> 
 
     Cure: go up the loss of the forget set (mind the sign), or train on other labels than those given.
     """
-    expression = _expression(made)
-    if _of_two_epochs(made) is None or isinstance(expression, Localized) or not {"labels", "forget"} <= expression.needed():
+    expression = expression_of(made)
+    if of_two_epochs(made) is None or isinstance(expression, Localized) or not {"labels", "forget"} <= expression.needed():
         return
     plain = replace(made.steps, lr=1e-3, epochs=2, batch=16, schedule=Constant(), optimizer=SGD(momentum=0.0))  # type: ignore[union-attr]
     brief: Unlearner | Recipe = replace(made, steps=plain)  # type: ignore[call-arg]
@@ -207,24 +195,62 @@ def it_does_not_learn_the_labels_of_the_forget_set(made: Unlearner | Recipe) -> 
     require(mean <= 4.8 * error or mean < 1e-6, made, learns)
 
 
-def _of_two_epochs(made: Unlearner | Recipe) -> Unlearner | Recipe | None:
-    """The same with two epochs of batches of 16, or None where it takes no steps by a field of its own."""
-    steps = getattr(made, "steps", None)
-    if not isinstance(steps, Steps) or _expression(made).works_on is not nn.Module:
-        return None
-    return replace(made, steps=replace(steps, epochs=2, batch=16))  # type: ignore[call-arg]
-
-
 def it_says_what_becomes_of_buffers(made: Unlearner | Recipe) -> None:
     """The docstring speaks of batch-norm buffers; a recipe's or an expression's unlearner speaks for it.
 
     Cure: add a sentence on buffers to the docstring, such as `Buffers move with the retain set` or `Buffers stay`.
     """
-    inner = _expression(made)
+    inner = expression_of(made)
     while isinstance(inner, Localized):
         inner = inner.unlearner
     text = f"{type(made).__doc__} {type(inner).__doc__}".lower()
     require("buffer" in text, made, "does not say in its docstring what it does with batch-norm buffers")
+
+
+def it_leaves_frozen_statistics_alone(made: Unlearner | Recipe) -> None:
+    """If it takes ``steps``, and these say ``buffers='freeze'``, they leave the statistics of batch norm as they were, bit for bit.
+
+    Cure: take steps with `descend`, which reads `steps.buffers`, or keep batch-norm layers in eval mode in a loop of your own.
+    """
+    steps = {name: each for name, each in vars(made).items() if isinstance(each, Steps)}
+    if "steps" not in steps or expression_of(made).works_on is not nn.Module:
+        return
+    frozen: dict[str, Any] = {name: replace(each, epochs=1, batch=16, buffers="freeze") for name, each in steps.items()}
+    model, problem = small()
+    try:
+        forgot = replace(made, **frozen)(model, problem)
+    except NotFinite:
+        return
+    anew = {} if problem.init is None else dict(problem.init(problem.seed).named_buffers())
+    before = dict(model.named_buffers())
+    moved = [n for n, b in forgot.named_buffers() if not same(b, before[n]) and not (n in anew and same(b, anew[n]))]
+    require(not moved, made, f"moved {', '.join(moved[:2])} although its steps say buffers='freeze'")
+
+
+def it_works_on_a_transformer(made: Unlearner | Recipe) -> None:
+    """Of a text classifier with embeddings and layer norms it gives one with finite outputs, within the mask, or refuses in a line.
+
+    Cure: ask the model by `problem.task.forward(model, batch)` and lose by `problem.task.loss`, which know what a batch holds; what
+        cannot work on texts raises `untrain.core.errors.ModelError`, with what would do.
+    """
+    if expression_of(made).works_on is not nn.Module:
+        return
+    model, problem = small_text()
+    before = state(model)
+    problem = with_random_mask(made, model, problem)
+    try:
+        outcome = made.run(model, problem)
+    except BrokenPromise:
+        raise
+    except (BadInput, RunFailed):
+        return
+    require(not changes(before, state(model)), made, "changed the transformer that it was given")
+    for name, p in outcome.model.named_parameters():
+        outside = (p.detach() != before[name]) & (~problem.mask.bits[name] if problem.mask else False)
+        require(not bool(outside.any()), made, f"moved weights of {name!r} outside its mask, of a transformer")
+    with torch.no_grad():
+        outputs = problem.task.forward(outcome.model.eval(), batch_of(problem.rest, np.arange(9)))
+    require(bool(outputs.isfinite().all()), made, "gives a transformer whose outputs are not finite")
 
 
 def it_raises_when_the_loss_is_not_finite(made: Unlearner | Recipe) -> None:
@@ -232,7 +258,7 @@ def it_raises_when_the_loss_is_not_finite(made: Unlearner | Recipe) -> None:
 
     Cure: train with `descend`, which watches the loss, or raise `untrain.core.errors.NotFinite` where it is NaN or infinite.
     """
-    model, problem = small(_expression(made).works_on)
+    model, problem = small(expression_of(made).works_on)
     clean = state(made(model, problem))
     forget, retain = (part.with_fields(x=part.x[:] * torch.nan) for part in (problem.forget, problem.rest))
     try:
@@ -242,13 +268,8 @@ def it_raises_when_the_loss_is_not_finite(made: Unlearner | Recipe) -> None:
     require(not changes(clean, state(forgot)), made, "returned a model where the loss was NaN; NotFinite was due")
 
 
-def _refuses_masks(made: Unlearner | Recipe, model: nn.Module, problem: Problem) -> None:
-    try:
-        made(model, problem)
-    except MaskError:
-        return
-    require(False, made, "works on a kind of model of its own and takes a mask, which does not cover it")
-
-
-def _expression(made: Unlearner | Recipe) -> Unlearner:
-    return made.expand() if isinstance(made, Recipe) else made
+# What `untrain check --fast` leaves out: each takes many runs.
+SLOW = (
+    its_batches_follow_the_seed_and_the_epoch, it_reads_the_labels_of_all_it_needs, longer_steps_go_the_same_way,
+    it_does_not_learn_the_labels_of_the_forget_set,
+)  # fmt: skip

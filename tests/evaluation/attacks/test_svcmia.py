@@ -4,7 +4,7 @@ from scipy.special import softmax
 from sklearn.svm import SVC
 
 from trials import TrialObservations, score
-from untrain.evaluation.attacks.svcmia import SVCMIA
+from untrain.evaluation.attacks.svcmia import SVCMIA, _called
 
 
 def efficacy(planted, forget, attack=None):
@@ -97,3 +97,14 @@ def test_constant_answers_have_no_warning_and_a_value(planted):
         for n, s in score(SVCMIA(), TrialObservations(seen, seen, seen), draws=20).items()
         if not n.endswith("gap")
     )
+
+
+@pytest.mark.parametrize("size", [1, 10])
+def test_the_kernel_of_few_examples_calls_them_as_libsvm_does(size):
+    rng = np.random.default_rng(size)
+    known, asked = (1 / (1 + np.exp(-rng.normal(3, 3, (count, size)))) for count in (80, 200))
+    truth = np.repeat([1.0, 0.0], 40)
+    expected = SVC(C=3, gamma="auto", random_state=0).fit(known, truth).predict(asked)
+    assert 0 < expected.mean() < 1
+    assert np.array_equal(_called(known, truth, asked, np.empty((2, 80, 80))), expected)
+    assert np.array_equal(_called(known, truth, asked), expected)

@@ -73,7 +73,8 @@ def test_some_models_have_their_probes():
 
 def test_without_the_probe_there_is_a_reason():
     assert (
-        lacks(TruthRatio(), losses(np.zeros(4), IDS)) == "needs probe:paraphrase, probe:perturbed, and this run has no outputs on it"
+        lacks(TruthRatio(), losses(np.zeros(4), IDS))
+        == "needs probe:paraphrase, probe:perturbed, and this run has no outputs on it"
     )
 
 

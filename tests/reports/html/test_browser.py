@@ -88,6 +88,28 @@ def test_a_table_is_sorted_filtered_and_its_columns_hidden(spelled, chromium):
 
 
 @pytest.mark.browser
+def test_a_sorted_table_has_no_halves_and_a_third_click_brings_them_back(spelled, privacy, tmp_path, chromium):
+    dear = privacy.document["results"][1]["method"]
+    line = privacy.document["break_even"] | {"methods": [dear]}
+    file = tmp_path / "report.html"
+    file.write_text(
+        page([dataclasses.replace(privacy, document=privacy.document | {"break_even": line})], "untrain"), encoding="utf-8"
+    )
+    chromium.open(file, 1280)
+    names = f"[...{TABLE}.querySelectorAll('tbody:not(.references) .label')].filter(l => l.offsetParent).map(l => l.textContent)"
+    halves = f"[...{TABLE}.querySelectorAll('.group')].filter(g => g.offsetParent).length"
+    before = chromium.run(names)
+    assert chromium.run(halves) == 1
+    for way in (1, -1):
+        chromium.run(f"{TABLE}.tHead.rows[0].cells[0].querySelector('button').click()")
+        assert chromium.run(names) == sorted(before, key=str.lower, reverse=way < 0)
+        assert chromium.run(halves) == 0
+    chromium.run(f"{TABLE}.tHead.rows[0].cells[0].querySelector('button').click()")
+    assert chromium.run(names) == before
+    assert chromium.run(halves) == 1
+
+
+@pytest.mark.browser
 def test_a_table_is_copied_in_full_as_markdown_and_as_latex(spelled, chromium):
     chromium.open(spelled, 1280)
     copies = []
@@ -125,6 +147,18 @@ def test_two_methods_are_pinned_side_by_side(report, chromium):
     assert set(chromium.run(shown)) == {"1", "3"}
     names = "[...document.querySelectorAll('#run1 .who')].filter(w => w.offsetParent).map(w => w.textContent)"
     assert set(chromium.run(names)) == {"DEL", "Nothing"}
+    places = "[...document.querySelectorAll('.chart[data-figure=\"run1-margins-forget\"]')].map(c => c.getBoundingClientRect())"
+    ends = f"{places}.map(r => [Math.round(r.top), Math.round(r.left), Math.round(r.right)])"
+    (top, _, right), (other_top, left, _) = chromium.run(ends)
+    assert top == other_top
+    assert right <= left
+    chromium.open(report, 390)
+    chromium.run(beside.format(3))
+    (top, start, _), (other_top, other_start, _) = chromium.run(ends)
+    assert top < other_top
+    assert start == other_start
+    chromium.open(report, 1280)
+    chromium.run(beside.format(3))
     chromium.run(beside.format(""))
     assert chromium.run(drawn) == [first]
     assert set(chromium.run(shown)) == {"1"}

@@ -16,13 +16,17 @@ def _show(promises: list[Document], arguments: Arguments) -> None:
     if arguments["as_json"]:
         show_json(promises)
     else:
-        for each in promises:
+        left_out = sorted({each["promise"] for each in promises if not each["tried"] and not each["error"]})
+        shown = [each for each in promises if each["promise"] not in left_out]
+        for each in shown:
             why = f": {each['error']}" if each["error"] else ""
             state = "kept" if not why else "broken" if each["tried"] else "untried"
             typer.echo(f"{state:7} {each['method']}: {each['promise']}{why}")
-        untried = sum(not each["tried"] for each in promises)
+        untried = sum(not each["tried"] for each in shown)
         rest = f", {untried} not tried" if untried else ""
-        typer.echo(f"{len(promises) - len(broken)} promises kept, {len(broken) - untried} broken{rest}")
+        typer.echo(f"{len(shown) - len(broken)} promises kept, {len(broken) - untried} broken{rest}")
+        if left_out:
+            typer.echo(f"left out by --fast: {'; '.join(left_out)}")
     raise typer.Exit(1 if broken else 0)
 
 

@@ -21,7 +21,7 @@ _FEATURES = {
     "mentropy": "the modified entropy",
     "prob": "all probabilities",
 }
-_KERNEL = 2048  # examples of which a kernel is held, in 32 MiB at most
+_KERNEL = 2048  # examples of which a kernel is held, in 64 MiB at most with its scratch
 _WEAK = (
     "close to 1 minus forget accuracy on models without augmentation, so it adds little to the forget gap; where fits are capped "
     "it moves by some hundredths with the sample, and by more where the classes hardly differ"
@@ -32,23 +32,31 @@ def _means(feature: str) -> str:
     return f"share of the forget set that an SVC on {_FEATURES[feature]} calls non-member"
 
 
-def _called(known: Array, truth: Array, asked: Array) -> Array:
+def _called(known: Array, truth: Array, asked: Array, room: Array | None = None) -> Array:
     """The classes that an SVC with ``C=3, gamma='auto'``, fitted on known examples (n, d), calls others (k, d).
 
-    Of few examples numpy's kernel takes a third of the time of libsvm's, which rounds it to float32 all the same.
+    Of few examples numpy's kernel takes less time than libsvm's, which rounds it to float32 all the same. ``room`` (2, n, n) is for
+    it and for what is computed on the way: fresh memory of this size costs more than the kernel.
     """
     # Without a seed it draws one from the global generator, though no prediction depends on it.
-    if len(known) > _KERNEL:
+    if room is None:
         return np.asarray(SVC(C=3, gamma="auto", kernel="rbf", random_state=0).fit(known, truth).predict(asked))
     known, asked = (np.asarray(each, dtype=np.float64) for each in (known, asked))
-    attack = SVC(C=3, kernel="precomputed", random_state=0).fit(_kernel(known, known), truth)
-    return np.asarray(attack.predict(_kernel(asked, known)))
+    attack = SVC(C=3, kernel="precomputed", random_state=0).fit(_kernel(known, known, room), truth)
+    parts = (asked[start : start + len(known)] for start in range(0, len(asked), len(known)))
+    return np.concatenate([attack.predict(_kernel(part, known, room)) for part in parts])
 
 
-def _kernel(left: Array, right: Array) -> Array:
+def _kernel(left: Array, right: Array, room: Array) -> Array:
     """``exp(-|x - y|^2 / d)`` of all pairs, summed up as libsvm sums it, (n, k)."""
-    squares = [(each * each).sum(1) for each in (left, right)]
-    table = squares[0][:, None] + squares[1] - 2 * (left @ right.T)
+    table, product = room[:, : len(left)]
+    np.add.outer((left * left).sum(1), (right * right).sum(1), out=table)
+    if left.shape[1] == 1:
+        np.multiply(left, right[:, 0], out=product)
+    else:
+        np.matmul(left, right.T, out=product)
+    product *= 2
+    table -= product
     table *= -1 / left.shape[1]
     return np.asarray(np.exp(table, out=table))
 
@@ -97,9 +105,10 @@ class SVCMIA(Evaluator):
         inside = retain[:size] if self.members == "first" else rng.choice(retain, size, replace=False)
         outside = rng.choice(test, min(len(test), self.limit), replace=False)
         truth = np.r_[np.ones(len(inside)), np.zeros(len(outside))]
+        room = np.empty((2, len(truth), len(truth))) if len(truth) <= _KERNEL else None
         for table, logits in zip(out, observation.logits, strict=True):
             for at, feature in enumerate(self._features(logits[None], observation.labels, (inside, outside, forget))):
-                table[forget, at] = _called(np.concatenate(feature[:2]), truth, feature[2]) == 0
+                table[forget, at] = _called(np.concatenate(feature[:2]), truth, feature[2], room) == 0
         return out
 
     def _features(self, logits: Array, labels: Array, sets: tuple[Array, ...]) -> Iterator[list[Array]]:

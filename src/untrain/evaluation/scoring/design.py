@@ -75,7 +75,9 @@ def design(ours: int, theirs: int, level: float = LEVEL, spread: bool = True) ->
     least, at = smallest_p(ours, theirs), f"{100 * level:.2g} %"
     if not can_decide(ours, theirs, level):
         enough = next(k for k in range(theirs + 1, theirs + 2 + math.ceil(1 / level)) if can_decide(ours, k, level))
-        return f"design: {models} cannot be shown to differ at {at}: the smallest p is {least:.2g}; {enough} retrained ones would do."
+        return (
+            f"design: {models} cannot be shown to differ at {at}: the smallest p is {least:.2g}; {enough} retrained ones would do."
+        )
     if not spread:
         return (
             f"design: {models}, smallest p {least:.2g}: retrained models do not spread, so a single score finds any shift of all."

@@ -8,7 +8,7 @@ from typing import Any
 from untrain.evaluation.observation import Observation
 from untrain.reports import formatting, verdict_marks
 from untrain.reports.html import charts as figures
-from untrain.reports.html import example_tiles, mask_charts, roc_charts, tables
+from untrain.reports.html import curve_charts, example_tiles, mask_charts, roc_charts, tables
 from untrain.reports.html.all_scores import every
 from untrain.reports.html.answers import said
 from untrain.reports.html.drawing import Drawn
@@ -39,6 +39,7 @@ def section(key: str, material: Material, groups: Mapping[str, tables.Glossary],
         "chosen": len(material.unlearned) > 1, "first": first["method"] if first else "",
         "whole": is_whole(material) and material.oracle.has("classes"), "classed": material.oracle.has("classes"),
         "margin": material.oracle.task.about_margin, "unseen": example_tiles.unseen(material),
+        "steps": curve_charts.by_step(key, document, drawn),
         "budget": document["setting"].get("budget"), "known": tables.known(document),
         **tabled(material, groups), **masked(key, document, drawn),
     }  # fmt: skip

@@ -58,9 +58,9 @@
     place.after(button);
   };
 
-  // Charts of a second method stand below those of the first; its tables and examples stand beside.
+  // Charts, tables and examples of a second method stand beside those of the first, where the window is wide enough.
   const pin = (run, other) => {
-    all(`.pair.second[data-charts="${run}"]`).forEach((twin) => twin.remove());
+    all(`.beside[data-charts="${run}"]`).forEach((both) => both.replaceWith(both.firstElementChild));
     if (other) {
       all(`.pair[data-charts="${run}"]`).forEach((pair) => {
         const twin = pair.cloneNode(true);
@@ -72,7 +72,11 @@
           empty.dataset.who = "other";
           place.replaceWith(empty);
         });
-        pair.after(twin);
+        const both = document.createElement("div");
+        both.className = "beside";
+        both.dataset.charts = run;
+        pair.replaceWith(both);
+        both.append(pair, twin);
       });
     }
   };

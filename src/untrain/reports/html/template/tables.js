@@ -36,15 +36,27 @@
   const bodies = (table) => [...table.tBodies].filter((body) => !body.matches(".references"));
   const lines = (body) => [...body.rows].filter((row) => !row.matches(".group"));
 
+  // Sorted, a table has no halves: rows below the line of retraining's cost stand among the others. A third click on a heading puts
+  // all back as it was.
+  const homes = new WeakMap();
   const sort = (table, at) => {
     const head = table.tHead.rows[0].cells[at];
-    const up = head.getAttribute("aria-sort") !== "ascending";
+    const next = { ascending: "descending", descending: "" }[head.getAttribute("aria-sort")] ?? "ascending";
+    if (!homes.has(table)) homes.set(table, bodies(table).map((body) => [body, [...body.rows]]));
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-    head.setAttribute("aria-sort", up ? "ascending" : "descending");
+    const halves = bodies(table).filter((body) => body.matches(".dearer"));
+    for (const body of halves) body.hidden = next !== "";
+    if (!next) {
+      for (const [body, rows] of homes.get(table)) body.append(...rows);
+      return;
+    }
+    head.setAttribute("aria-sort", next);
+    const [first, ...others] = bodies(table);
+    for (const body of others.filter((each) => halves.includes(each))) first.append(...lines(body));
     for (const body of bodies(table)) {
       const order = lines(body).sort((a, b) => {
         const gone = missing(a, at) - missing(b, at);
-        return gone || missing(a, at) ? gone : (up ? 1 : -1) * compared(key(a.cells[at]), key(b.cells[at]));
+        return gone || missing(a, at) ? gone : (next === "ascending" ? 1 : -1) * compared(key(a.cells[at]), key(b.cells[at]));
       });
       body.append(...order);
     }
