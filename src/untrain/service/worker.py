@@ -85,7 +85,7 @@ def run_once(
     resume(service, publish)
     return {
         "number": row["number"], "requests": list(batch.requests), "checkpoint": str(out), "sha256": row["after"],
-        "before": row["before"], "method": facts_of(document).method, "document": document, "drift": drift_of(service),
+        "before": row["before"], "method": facts_of(document["forget"]).method, "document": document, "drift": drift_of(service),
     }  # fmt: skip
 
 
