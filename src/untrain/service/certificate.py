@@ -69,8 +69,14 @@ def certificate(service: Service, request: str) -> dict[str, Any]:
         "theorem": theorem,
         "audit": audit,
         "chain": entry_of(service, run),
-        "not_covered": list(dict.fromkeys([*NOT_COVERED, *map(str, forget.get("does_not_cover") or ())])),
+        "not_covered": not_covered(forget),
     }  # fmt: skip
+
+
+def not_covered(forget: Mapping[str, Any]) -> list[str]:
+    """Everything that a certificate does not cover: of all requests, and of this one."""
+    own = [str(each) for each in forget.get("does_not_cover") or () if not str(each).startswith(("copies and", "other data sets"))]
+    return list(dict.fromkeys([*NOT_COVERED, *own]))
 
 
 def _name(place: str) -> str:
