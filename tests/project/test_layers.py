@@ -43,6 +43,8 @@ PLACES = {
     "optuna": {"experiments/search/optuna.py"},
     "sqlalchemy": {"runtime/database.py"},
     "cryptography": {"service/signing.py"},
+    "starlette": {"service/web.py"},
+    "uvicorn": {"commands/serve.py"},
 }
 LIMIT = 300
 
