@@ -11,6 +11,7 @@ from untrain.commands.attribute import attribute as attribute
 from untrain.commands.audit import audit as audit
 from untrain.commands.check import check as check
 from untrain.commands.demo import demo as demo
+from untrain.commands.forget import forget as forget
 from untrain.commands.inspect import inspect as inspect
 from untrain.commands.leaderboard import leaderboard as leaderboard
 from untrain.commands.localize import localize as localize
@@ -143,6 +144,7 @@ from untrain.models.architectures.causaltransformer import CausalTransformer as 
 from untrain.models.architectures.convnet import ConvNet as ConvNet
 from untrain.models.architectures.huggingface import HuggingFace as HuggingFace
 from untrain.models.architectures.huggingfacelm import HuggingFaceLM as HuggingFaceLM
+from untrain.models.architectures.huggingfacetext import HuggingFaceText as HuggingFaceText
 from untrain.models.architectures.lora import LoRA as LoRA
 from untrain.models.architectures.mlp import MLP as MLP
 from untrain.models.architectures.preprocessed import Preprocessed as Preprocessed
