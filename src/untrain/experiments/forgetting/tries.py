@@ -31,7 +31,7 @@ Finding = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Setting:
+class TrySetting:
     """All that tries share.
 
     Args:
@@ -94,7 +94,7 @@ class Try:
         return f"{self.method}: {self.document['cost']['seconds']:.1f} s{looks}; {ends}"
 
 
-def attempt(setting: Setting, method: Method, limit: float | None = None) -> Try:
+def attempt(setting: TrySetting, method: Method, limit: float | None = None) -> Try:
     """Run a method and judge its model, with weights as they will be stored.
 
     Args:
@@ -123,13 +123,13 @@ def attempt(setting: Setting, method: Method, limit: float | None = None) -> Try
     return Try(name, replace(outcome, model=model), after, found, "", document)
 
 
-def _share(setting: Setting, flops: int | None) -> float | None:
+def _share(setting: TrySetting, flops: int | None) -> float | None:
     """Share of the operations of training again."""
     whole = setting.price.retraining_operations
     return None if flops is None or not whole else flops / whole
 
 
-def _posed(setting: Setting, method: Method) -> Problem:
+def _posed(setting: TrySetting, method: Method) -> Problem:
     """The problem that a method sees: training again learns from every row that stays, others from those not set apart."""
     opened, train = setting.opened, setting.opened.train
     forget_set = setting.forget_set
@@ -141,7 +141,7 @@ def _posed(setting: Setting, method: Method) -> Problem:
     return replace(problem(train, forget_set, opened.learner, valid, seed=setting.seed), recorded=True)
 
 
-def automatic(setting: Setting, say: Callable[[str], None]) -> tuple[list[Try], Try | None, str]:
+def automatic(setting: TrySetting, say: Callable[[str], None]) -> tuple[list[Try], Try | None, str]:
     """Try methods from cheap to dear until one is harmless and its forgotten rows look like unseen ones.
 
     Training again comes first where it takes no longer than ``CHEAP`` or has one exact result, or where nothing shows whether a
@@ -171,7 +171,7 @@ def automatic(setting: Setting, say: Callable[[str], None]) -> tuple[list[Try], 
     return tries, None, "every method damaged the model"
 
 
-def _why_first(setting: Setting) -> str:
+def _why_first(setting: TrySetting) -> str:
     seconds = setting.price.retraining_seconds
     if setting.opened.exact:
         return "training again has one exact result, and is cheap"
@@ -187,7 +187,7 @@ def _told(made: Try, say: Callable[[str], None]) -> Try:
     return made
 
 
-def _ladder(setting: Setting, tries: list[Try]) -> Iterator[Method]:
+def _ladder(setting: TrySetting, tries: list[Try]) -> Iterator[Method]:
     """Methods from cheap to dear, each first at a middle strength and then once weaker or stronger, as its result asks."""
     learned = getattr(setting.opened.learner, "steps", None)
     if not isinstance(learned, Steps):
@@ -212,7 +212,7 @@ def _remembers(made: Try) -> bool | None:
     return made.after.alike.area < 0.5
 
 
-def _within_budget(setting: Setting, method: Method, tries: list[Try]) -> Try:
+def _within_budget(setting: TrySetting, method: Method, tries: list[Try]) -> Try:
     """A try with what is left of the budget, or none where it would not do."""
     whole, name = setting.price.retraining_operations, repr(method)
     if not whole or setting.price.operations is None:
@@ -227,7 +227,7 @@ def _within_budget(setting: Setting, method: Method, tries: list[Try]) -> Try:
     return attempt(setting, method, left * whole)
 
 
-def _examples(setting: Setting, method: Method) -> float:
+def _examples(setting: TrySetting, method: Method) -> float:
     """Examples that a method takes forward and backward, by its epochs."""
     steps = steps_in(method)
     if steps is None or not isinstance(steps.epochs, int):
