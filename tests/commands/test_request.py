@@ -147,3 +147,10 @@ def test_a_model_that_got_worse_is_not_recorded_and_the_request_can_be_tried_aga
     assert (row["state"], row["error"]) == ("failed", "its message names an id")
     assert os.listdir("v/checkpoints") == os.listdir("v/certificates") == []
     say("approve", "R00001", "--service", "v")
+
+
+def test_what_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for words in (["request", "list"], ["request", "key", "k.pem"], ["verify", "c.json"], ["serve"], ["request", "init", "m", "d"]):
+        result = CliRunner().invoke(app.app, words)
+        assert "need sqlalchemy: pip install 'untrain[service]'" in str(result.exception), words

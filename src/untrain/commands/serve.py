@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from untrain.commands.arguments import AtLeast, Document
-from untrain.commands.service_place import Place, open_at, user
+from untrain.commands.service_place import Place, need_service, open_at, user
 from untrain.core.environment import variables
 from untrain.core.errors import BadInput, MissingExtra
 from untrain.runtime.progress import OnProgress, say
@@ -31,12 +31,13 @@ def serve(
     Returns:
         The address, once it has ended.
     """
-    from untrain.service.web import LOOPBACK, WebView
-
+    need_service()
     try:
         import uvicorn
-    except ImportError:
-        raise MissingExtra("untrain serve needs uvicorn: pip install 'untrain[service]'") from None
+
+        from untrain.service.web import LOOPBACK, WebView
+    except ImportError as error:
+        raise MissingExtra(f"untrain serve needs {error.name}: pip install 'untrain[service]'") from None
     token = variables().get(TOKEN, "")
     if host not in LOOPBACK and len(token) < SHORTEST:
         raise BadInput(f"--host {host} lets other machines in: set {TOKEN} to a token of at least {SHORTEST} letters")

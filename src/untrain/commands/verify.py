@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from untrain.commands.arguments import Document, several
-from untrain.commands.service_place import Place, file_of, folder_of, forget_job, ids_of, open_at
+from untrain.commands.service_place import Place, file_of, folder_of, forget_job, ids_of, need_service, open_at
 
 
 def verify(
@@ -30,6 +30,7 @@ def verify(
     Returns:
         Findings, each right, wrong or not checked, and whether nothing is wrong.
     """
+    need_service()
     from untrain.core.errors import BadInput
     from untrain.service.verification import run_again, verify_certificate
 
