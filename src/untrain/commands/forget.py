@@ -62,7 +62,7 @@ def forget(
         dry_run: print the plan and stop.
         accept_damage: write the new checkpoint even if it got worse.
         max_fall: largest fall of validation accuracy, such as 2%; by default three standard errors, at least one point.
-        max_rise: largest rise of the retain loss in nats; by default three standard errors, at least 0.1.
+        max_rise: largest rise of the retain loss in nats; by default 0.1, or a quarter of the gain by learning.
         id: column of ids in the data.
         label: column of labels.
         owner: column of owners.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,10 +130,11 @@ def alarms(before: Judgement, after: Judgement, tolerance: Tolerance, retrained:
     fall = before.held_out.accuracy - after.held_out.accuracy
     if fall > most:
         found.append(_alarm("validation accuracy", before.held_out.accuracy, after.held_out.accuracy, most))
-    changes = after.retain.loss - before.retain.loss
-    most = allowed_rise(changes) if tolerance.rise is None else tolerance.rise
-    if float(changes.mean()) > most and not (retrained and after.alike is not None):
-        found.append(_alarm("retain loss", float(before.retain.loss.mean()), float(after.retain.loss.mean()), most))
+    was, now = float(before.retain.loss.mean()), float(after.retain.loss.mean())
+    unseen = math.nan if before.alike is None else float(before.held_out.loss.mean())
+    most = allowed_rise(was, unseen) if tolerance.rise is None else tolerance.rise
+    if now - was > most and not (retrained and after.alike is not None):
+        found.append(_alarm("retain loss", was, now, most))
     return found
 
 
