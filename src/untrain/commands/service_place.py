@@ -133,12 +133,12 @@ def ids_of(asked: Document, settings: Settings) -> tuple[list[object], list[str]
     import numpy as np
 
     from untrain.core.metering import metered
-    from untrain.experiments.forgetting.requests import Asked, draw
+    from untrain.experiments.forgetting.requests import GivenRequest, draw
 
     data = _data(settings.data, settings.options)
     with metered() as meter:
         train = data.examples(x=np.zeros((len(data), 1), dtype=np.float32))  # no request looks at inputs here
-        rows = draw(Asked(**asked), train).forget_set.rows
+        rows = draw(GivenRequest(**asked), train).forget_set.rows
     return list(dict.fromkeys(train.ids[np.asarray(rows)].tolist())), list(meter.notes)
 
 
