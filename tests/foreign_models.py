@@ -44,6 +44,22 @@ def table(file: Path, n, seed, first=0):
     return file
 
 
+def memorized(n, seed):
+    """Rows of two classes that a network learns by memory rather than by rule: 30 numbers, of which one tells a little."""
+    draw = np.random.default_rng(seed)
+    y = np.arange(n) % 2
+    x = draw.normal(size=(n, 30)).astype("float32")
+    x[:, 0] += 1.5 * y
+    return x, y
+
+
+class Wide(nn.Sequential):
+    """A network that has room to memorize the rows of ``memorized``."""
+
+    def __init__(self):
+        super().__init__(nn.Linear(30, 64), nn.ReLU(), nn.Linear(64, 2))
+
+
 def network(n=240):
     """The network, trained on the numbers."""
     x, y = numbers(n, 0)

@@ -24,6 +24,7 @@ _HOMES = {
     "memorize": "untrain.commands.memorize",
     "attribute": "untrain.commands.attribute",
     "leaderboard": "untrain.commands.leaderboard",
+    "verify": "untrain.commands.verify",
     "Board": "untrain.experiments.leaderboard.board",
     "check": "untrain.commands.check",
     "new": "untrain.commands.new",

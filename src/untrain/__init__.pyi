@@ -21,6 +21,7 @@ from untrain.commands.report import report as report
 from untrain.commands.run import price as price
 from untrain.commands.run import run as run
 from untrain.commands.search import search as search
+from untrain.commands.verify import verify as verify
 from untrain.core.errors import BadInput as BadInput
 from untrain.core.errors import RunFailed as RunFailed
 from untrain.core.errors import UntrainError as UntrainError

@@ -29,6 +29,7 @@ PLACES = {
     "PIL": {"data/readers/pillow.py"},
     "transformers": {"models/transformers"},
     "peft": {"models/transformers/adapters.py"},
+    "skops": {"models/skops_files.py"},
     "tokenizers": {"data/readers/tokenizers.py"},
     "plotly": {"reports/html/plotly.py"},
     "jinja2": {"reports/html", "data/readers/chat_template.py"},
@@ -43,6 +44,8 @@ PLACES = {
     "optuna": {"experiments/search/optuna.py"},
     "sqlalchemy": {"runtime/database.py"},
     "cryptography": {"service/signing.py"},
+    "starlette": {"service/web.py"},
+    "uvicorn": {"commands/serve.py"},
 }
 LIMIT = 300
 

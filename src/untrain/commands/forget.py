@@ -62,7 +62,7 @@ def forget(
         dry_run: print the plan and stop.
         accept_damage: write the new checkpoint even if it got worse.
         max_fall: largest fall of validation accuracy, such as 2%; by default three standard errors, at least one point.
-        max_rise: largest rise of the retain loss in nats; by default three standard errors, at least 0.1.
+        max_rise: largest rise of the retain loss in nats; by default 0.1, or a quarter of the gain by learning.
         id: column of ids in the data.
         label: column of labels.
         owner: column of owners.
@@ -84,10 +84,10 @@ def forget(
         DamageAlarm: the model got worse than is allowed; nothing was written.
     """
     from untrain.data.column_roles import DataChoices
-    from untrain.experiments.forgetting.job import Job, run_job
+    from untrain.experiments.forgetting.job import ForgetJob, run_job
     from untrain.experiments.forgetting.measurements import Tolerance
     from untrain.experiments.forgetting.opened_model import ModelChoices
-    from untrain.experiments.forgetting.requests import Asked
+    from untrain.experiments.forgetting.requests import GivenRequest
     from untrain.runtime.threads import threads as so_many_threads
 
     require_whole_numbers(seed=seed, threads=threads)
@@ -98,9 +98,9 @@ def forget(
     for name, given, words in (("missing", missing, get_args(Missing)), ("twins", twins, get_args(Twins))):
         if given not in words:
             raise BadInput(f"{name}={given!r}{suggest(given, words)}: one of {', '.join(filter(None, words))} is needed")
-    asked = Asked(forget, where, tuple(forget_classes), tuple(forget_owners), column, missing == "skip")
+    asked = GivenRequest(forget, where, tuple(forget_classes), tuple(forget_owners), column, missing == "skip")
     fall, rise = (None if each == "" else _share(name, each) for name, each in (("max_fall", max_fall), ("max_rise", max_rise)))
-    job = Job(
+    job = ForgetJob(
         model=model, data=data, valid=valid, asked=asked,
         columns=DataChoices(id, label, owner, tuple(x), tuple(class_names), side),
         choices=ModelChoices(_network(network), _steps(steps), _function("transform", transform), tokenizer, length, device),

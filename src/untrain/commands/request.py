@@ -14,6 +14,7 @@ from untrain.commands.service_place import (
     folder_of,
     ids_of,
     key_at,
+    need_service,
     open_at,
     options_of,
     passphrase_set,
@@ -49,6 +50,7 @@ def init(
     Returns:
         The folder, its settings, and the fingerprint of the key.
     """
+    need_service()
     from untrain.service.folder import make_service
     from untrain.service.settings import FILE, Settings
     from untrain.service.signing import fingerprint, load_public, public_file
@@ -82,6 +84,7 @@ def key(file: str | Path) -> Document:
     Returns:
         Both places, the fingerprint of the public key, and whether the private one is encrypted.
     """
+    need_service()
     from untrain.service.signing import public_file
 
     place = file_of(file)

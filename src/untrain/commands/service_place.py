@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import importlib.util
 import inspect
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from untrain.commands.arguments import Document
 from untrain.core.environment import absolute, variables
-from untrain.core.errors import BadInput, SpecError, suggest
+from untrain.core.errors import BadInput, MissingExtra, SpecError, suggest
 from untrain.core.paths import user_path
 
 if TYPE_CHECKING:
@@ -40,8 +41,20 @@ def folder_of(service: Place) -> Path:
     return file_of(variables().get("UNTRAIN_HOME") or "~/.untrain") / "service"
 
 
+def need_service() -> None:
+    """Refuse to begin without the libraries of the service.
+
+    Raises:
+        MissingExtra: one is not installed.
+    """
+    for library in ("sqlalchemy", "cryptography"):
+        if importlib.util.find_spec(library) is None:
+            raise MissingExtra(f"requests and certificates need {library}: pip install 'untrain[service]'")
+
+
 def open_at(service: Place) -> Service:
     """The service in a folder; $UNTRAIN_DATABASE goes before the URL in its settings."""
+    need_service()
     from untrain.service.folder import open_service
 
     return open_service(folder_of(service), variables().get(DATABASE, ""))
@@ -76,6 +89,7 @@ def passphrase() -> bytes:
 
 def key_at(file: Path) -> str:
     """Make a key; its fingerprint."""
+    need_service()
     from untrain.service.signing import make_key
 
     if not file.parent.is_dir():
@@ -119,14 +133,13 @@ def ids_of(asked: Document, settings: Settings) -> tuple[list[object], list[str]
     import numpy as np
 
     from untrain.core.metering import metered
-    from untrain.data.examples import take
-    from untrain.experiments.forgetting.requests import Asked, draw
+    from untrain.experiments.forgetting.requests import GivenRequest, draw
 
     data = _data(settings.data, settings.options)
     with metered() as meter:
         train = data.examples(x=np.zeros((len(data), 1), dtype=np.float32))  # no request looks at inputs here
-        rows = draw(Asked(**asked), train).forget_set.rows
-    return list(dict.fromkeys(take(train, rows).ids.tolist())), list(meter.notes)
+        rows = draw(GivenRequest(**asked), train).forget_set.rows
+    return list(dict.fromkeys(train.ids[np.asarray(rows)].tolist())), list(meter.notes)
 
 
 def _data(data: str, options: Document) -> Understood:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from untrain.commands.arguments import Document, several
-from untrain.commands.service_place import Place, file_of, folder_of, forget_job, ids_of, open_at
+from untrain.commands.service_place import Place, file_of, folder_of, forget_job, ids_of, need_service, open_at
 
 
 def verify(
     certificate: str | Path, public_key: Place = None, files: Sequence[str] = (), service: Place = None, rerun: bool = False,
-    forget: str = "",
+    forget: Sequence[str] = (),
 ) -> Document:  # fmt: skip
     """Check a certificate: signature, files, ledger.
 
@@ -25,11 +25,12 @@ def verify(
         files: a folder with files that the certificate names; that of the certificate is searched anyway.
         service: folder of the service that made it, for its checkpoints and its ledger; None for none.
         rerun: do the job again, and compare the checkpoint that comes out.
-        forget: with ``--rerun``, a list of the ids of all requests that the run served.
+        forget: with ``--rerun``, a list of ids; those of all requests that the run served are needed.
 
     Returns:
         Findings, each right, wrong or not checked, and whether nothing is wrong.
     """
+    need_service()
     from untrain.core.errors import BadInput
     from untrain.service.verification import run_again, verify_certificate
 
@@ -39,8 +40,8 @@ def verify(
         raise BadInput("--rerun needs --service, and --forget with the list of ids")
     found = verify_certificate(file, key, [file_of(each) for each in several(files)], place)
     if rerun and place is not None:
-        ids, _ = ids_of({"forget": forget}, place.settings)
-        found.append(run_again(file, place, [str(each) for each in ids], forget_job))
+        ids = [str(one) for each in several(forget) for one in ids_of({"forget": each}, place.settings)[0]]
+        found.append(run_again(file, place, list(dict.fromkeys(ids)), forget_job))
     return {"certificate": str(file), "findings": found, "right": not any(each["outcome"] == "wrong" for each in found)}
 
 

@@ -84,7 +84,7 @@ def roles_of(table: ColumnTable, choices: DataChoices) -> Roles:
 
 
 def _first(table: ColumnTable, words: tuple[str, ...], guessed: dict[str, str], role: str, otherwise: str) -> str:
-    by_lower = {name.lower(): name for name in reversed(table.columns)}
+    by_lower = {name.lower(): name for name in [*table.columns][::-1]}
     found = next((by_lower[word] for word in words if word in by_lower), "")
     if found:
         guessed[role] = f"the {role} is the column {found!r}, by its name; {otherwise}"

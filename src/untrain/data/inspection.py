@@ -167,6 +167,6 @@ def _odd(made: Understood) -> list[Finding]:
             add(f"{name}: empty or NaN", np.flatnonzero(np.isnan(flat).any(1)))
             add(f"{name}: infinite", np.flatnonzero(np.isinf(flat).any(1)))
         if name in made.table.images and column.dtype != object:
-            flat = column.reshape(len(column), column.shape[1], -1)
-            add(f"{name}: one colour all over", np.flatnonzero((flat.min(2) == flat.max(2)).all(1)))
+            planes = column.reshape(len(column), column.shape[1], -1)
+            add(f"{name}: one colour all over", np.flatnonzero((planes.min(2) == planes.max(2)).all(1)))
     return found

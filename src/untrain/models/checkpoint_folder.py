@@ -83,11 +83,11 @@ class ModelFolder:
     @property
     def types(self) -> dict[str, torch.dtype]:
         """The type in which each weight is stored, by its name in the files."""
-        types: dict[str, torch.dtype] = {}
+        types: dict[str, str] = {}
         with reading(f"{self.path} cannot be read as a folder of a model"):
             for file in sorted(self.path.glob("*.safetensors")):
                 with safe_open(file, framework="pt") as opened:
-                    types |= {name: opened.get_slice(name).get_dtype() for name in opened.keys()}  # noqa: SIM118
+                    types |= {name: str(opened.get_slice(name).get_dtype()) for name in opened.keys()}  # noqa: SIM118
         return {name: DTYPES[kind] for name, kind in types.items() if kind in DTYPES}
 
     def rounded(self, model: nn.Module) -> nn.Module:

@@ -35,7 +35,7 @@ _PROVEN = ("guarantee", "provided", "removed", "examples", "capacity", "releases
 
 
 def certificate(service: Service, request: str) -> dict[str, Any]:
-    """What is to be signed about a request that is forgotten.
+    """The document to sign about a request that is forgotten.
 
     Raises:
         RequestError: it is not forgotten yet.
@@ -69,8 +69,14 @@ def certificate(service: Service, request: str) -> dict[str, Any]:
         "theorem": theorem,
         "audit": audit,
         "chain": entry_of(service, run),
-        "not_covered": list(dict.fromkeys([*NOT_COVERED, *map(str, forget.get("does_not_cover") or ())])),
+        "not_covered": not_covered(forget),
     }  # fmt: skip
+
+
+def not_covered(forget: Mapping[str, Any]) -> list[str]:
+    """Everything that a certificate does not cover: of all requests, and of this one."""
+    own = [str(each) for each in forget.get("does_not_cover") or () if not str(each).startswith(("copies and", "other data sets"))]
+    return list(dict.fromkeys([*NOT_COVERED, *own]))
 
 
 def _name(place: str) -> str:
@@ -115,7 +121,7 @@ def list_digest(ids: list[str]) -> str:
 
 
 def theorem_of(forget: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a method proves about its release, where it proves something; None for all others."""
+    """The theorem of a method about its release; None where it has none."""
     proven = forget.get("certificate")
     if not isinstance(proven, Mapping) or not isinstance(proven.get("guarantee"), Mapping):
         return None
@@ -125,7 +131,7 @@ def theorem_of(forget: Mapping[str, Any]) -> dict[str, Any] | None:
 def conclusion(
     row: Row, run: Row, forget: Mapping[str, Any], audit: Mapping[str, Any] | None, theorem: Mapping[str, Any] | None
 ) -> str:  # fmt: skip
-    """What happened, in plain words, and how much is known of it."""
+    """Plain words on what happened, and on how much is known of it."""
     facts, count = facts_of(forget), row["ids"]
     ids = f"{count} id{'s'[: count != 1]}"
     late = "" if run["finished"][:10] <= row["deadline"] else f", after its deadline of {row['deadline']}"

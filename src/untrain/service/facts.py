@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RunFacts:
-    """How a run forgot, and how the model did on validation data before and after.
+    """Method of a run, and how the model did on validation data before and after.
 
     Args:
         method: its spelling.
@@ -33,7 +33,7 @@ class RunFacts:
 def facts_of(document: Any) -> RunFacts:
     """The facts of a document of ``untrain.forget``.
 
-    Validation counts where it is on data that the model never saw: rows that it was trained on tell of memory too.
+    Validation counts where it is on data that the model never saw: rows that it was trained on show memory too.
 
     >>> facts = facts_of({"method": "Retrain()", "plan": {"rows": 3, "of": 60}})
     >>> facts.retrained, facts.rows, facts.examples

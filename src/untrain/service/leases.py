@@ -13,7 +13,7 @@ from untrain.core.errors import RunFailed, UntrainError
 from untrain.core.work_files import is_abandoned
 from untrain.runtime.database import Row, Transaction
 from untrain.service.canonical import sha256
-from untrain.service.ledger import Batch, Ledger, current, new_name, spelled, step
+from untrain.service.ledger import Ledger, RequestBatch, current, new_name, spelled, step
 from untrain.service.log import append, moment
 
 LEASE = 300.0  # seconds without a sign of life after which another worker takes a run over
@@ -24,14 +24,14 @@ class LostLease(RunFailed):
     """Another worker has taken the run over; what this one made does not count."""
 
 
-def claim(ledger: Ledger, worker: str, most: int = 0, lease: float = LEASE, deaths: int = DEATHS) -> Batch | None:
+def claim(ledger: Ledger, worker: str, most: int = 0, lease: float = LEASE, deaths: int = DEATHS) -> RequestBatch | None:
     """Take approved requests for one run; None where there is none, or another run is under way.
 
     Each run begins from the checkpoint that the last one made, so that two never overlap.
 
     Args:
         ledger: whose.
-        worker: a name by ``work_name``, which says on which machine and in which process it works.
+        worker: a name by ``work_name``, which holds its machine and its process.
         most: requests per run, those with the first deadlines; 0 for all.
         lease: seconds without a sign of life after which a run is taken from its worker.
         deaths: of workers after which a request counts as failed.
@@ -54,7 +54,7 @@ def claim(ledger: Ledger, worker: str, most: int = 0, lease: float = LEASE, deat
         requests = tuple(row["id"] for row in waiting)
         for each in requests:
             step(tables, each, "running", batch=name)
-        return Batch(name, worker, requests, at["checkpoint"], at["sha256"], number)
+        return RequestBatch(name, worker, requests, at["checkpoint"], at["sha256"], number)
 
 
 def _is_dead(run: Row, now: float, lease: float) -> bool:
@@ -74,7 +74,7 @@ def _hand_back(tables: Transaction, run: Row, why: str, deaths: int) -> None:
             step(tables, row["id"], "approved", batch="", deaths=count, why=why)
 
 
-def release(ledger: Ledger, batch: Batch, why: str) -> None:
+def release(ledger: Ledger, batch: RequestBatch, why: str) -> None:
     """Give requests of a run back to the queue."""
     with ledger.database.writing() as tables:
         if tables.change("batches", _held(batch), {"state": "lost"}):
@@ -82,7 +82,7 @@ def release(ledger: Ledger, batch: Batch, why: str) -> None:
                 step(tables, each, "approved", batch="", why=why)
 
 
-def fail(ledger: Ledger, batch: Batch, error: str) -> None:
+def fail(ledger: Ledger, batch: RequestBatch, error: str) -> None:
     """Record that a run failed."""
     with ledger.database.writing() as tables:
         if tables.change("batches", _held(batch), {"state": "failed"}):
@@ -90,7 +90,7 @@ def fail(ledger: Ledger, batch: Batch, error: str) -> None:
                 step(tables, each, "failed", batch="", error=error)
 
 
-def finish(ledger: Ledger, batch: Batch, checkpoint: str, after: str, document: dict[str, Any]) -> Row:
+def finish(ledger: Ledger, batch: RequestBatch, checkpoint: str, after: str, document: dict[str, Any]) -> Row:
     """Record what a run made: the checkpoint, its document, the new state of each request and the log, all or nothing.
 
     Raises:
@@ -110,19 +110,19 @@ def finish(ledger: Ledger, batch: Batch, checkpoint: str, after: str, document: 
         return tables.rows("batches", {"id": batch.id})[0]
 
 
-def _held(batch: Batch) -> Row:
+def _held(batch: RequestBatch) -> Row:
     """The conditions under which a run is still this worker's."""
     return {"id": batch.id, "worker": batch.worker, "state": "running"}
 
 
-def beat(ledger: Ledger, batch: Batch) -> bool:
+def beat(ledger: Ledger, batch: RequestBatch) -> bool:
     """Give a sign of life; False where the run is another's by now."""
     with ledger.database.writing() as tables:
         return bool(tables.change("batches", _held(batch), {"beat": tables.now()}))
 
 
 @contextmanager
-def alive(ledger: Ledger, batch: Batch, lease: float = LEASE) -> Iterator[None]:
+def alive(ledger: Ledger, batch: RequestBatch, lease: float = LEASE) -> Iterator[None]:
     """Give signs of life within, from a thread."""
     over = threading.Event()
 

@@ -38,7 +38,7 @@ FOREVER = "9999"
 
 
 @dataclass(frozen=True)
-class Batch:
+class RequestBatch:
     """Requests that one run serves: its id, who runs it, the requests, and the checkpoint that it begins from with its digest."""
 
     id: str
@@ -151,7 +151,7 @@ class Ledger:
             return current(tables)
 
     def shared(self, ids: Sequence[object], but: str = "") -> dict[str, int]:
-        """How many of some ids other requests name too."""
+        """Other requests that name some of these ids, and how many."""
         hashes = self.salt.all_hashed(ids)
         with self.database.reading() as tables:
             rows = [row for at in range(0, len(hashes), 500) for row in tables.rows("subjects", {"hash": hashes[at : at + 500]})]
@@ -187,7 +187,7 @@ _RECEIVED = ("received", "deadline", "ids", "subjects", "by_whom", "reference")
 
 
 def compare(rows: dict[str, list[Row]]) -> list[str]:
-    """What is wrong with the tables of a ledger, whatever they hold."""
+    """Find what is wrong with the tables of a ledger, whatever they hold."""
     state, wrong = check_log(rows["log"], rows["head"])
     if wrong:
         return wrong

@@ -39,7 +39,7 @@ def append(ledger: Transaction, event: str, request: str = "", **body: Any) -> R
 
 
 def body_of(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What an entry says.
+    """The document of an entry.
 
     Raises:
         DataError: it was damaged.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from untrain.core.errors import RequestError
 from untrain.core.escapes import csv_cell, csv_row
-from untrain.core.work_files import HOUR, is_older
+from untrain.core.work_files import HOUR, clear, is_abandoned, is_older
 from untrain.service.canonical import sha256
 from untrain.service.subjects import Salt, make_private
 
@@ -65,14 +65,17 @@ def take(folder: Path, digest: str, salt: Salt, request: str) -> list[str]:
 
 
 def tidy(folder: Path, needed: set[str], age: float = HOUR) -> list[str]:
-    """Remove lists that no open request needs, but for those that are just being added; the names of those removed."""
+    """Remove lists that no open request needs, but for those that are just being added; the names of those removed.
+
+    What a killed worker was at goes too, since it holds ids.
+    """
     removed = []
     with suppress(OSError):
-        for file in folder.iterdir():
+        for each in folder.iterdir():
             with suppress(OSError):
-                if file.stem not in needed and (file.suffix != ".csv" or is_older(file, age)):
-                    file.unlink()
-                    removed.append(file.name)
+                if each.stem not in needed and (is_abandoned(each, age) if each.is_dir() else is_older(each, age)):
+                    clear(each)
+                    removed.append(each.name)
     return removed
 
 

@@ -17,7 +17,7 @@ from untrain.service.drift import drift
 from untrain.service.facts import facts_of
 from untrain.service.folder import Service
 from untrain.service.leases import DEATHS, LEASE, LostLease, alive, claim, fail, finish, release
-from untrain.service.ledger import Batch, document_of
+from untrain.service.ledger import RequestBatch, document_of
 from untrain.service.private import kept, names_an_id
 from untrain.service.states import DONE, check_step
 
@@ -85,11 +85,11 @@ def run_once(
     resume(service, publish)
     return {
         "number": row["number"], "requests": list(batch.requests), "checkpoint": str(out), "sha256": row["after"],
-        "before": row["before"], "method": facts_of(document).method, "document": document, "drift": drift_of(service),
+        "before": row["before"], "method": facts_of(document["forget"]).method, "document": document, "drift": drift_of(service),
     }  # fmt: skip
 
 
-def _work(service: Service, batch: Batch, job: Worker, out: Path) -> dict[str, Any]:
+def _work(service: Service, batch: RequestBatch, job: Worker, out: Path) -> dict[str, Any]:
     """Do the job; whatever goes wrong is recorded without the ids that its message may name."""
     ids: list[str] = []
     settings = service.settings
@@ -161,7 +161,7 @@ def drift_of(service: Service) -> dict[str, Any]:
 
 
 def plan_of(service: Service, request: str, job: Worker, by: str) -> dict[str, Any]:
-    """What a run of one request would do, by a job that only plans; the request is planned then."""
+    """Plan a run of one request, by a job that changes nothing; the request is planned then."""
     ids, at = service.ids(request), service.ledger.current()
     known, salt = service.ledger.gone(), service.ledger.salt
     check_step(request, service.ledger.request(request)["state"], "planned")

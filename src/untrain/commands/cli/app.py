@@ -27,6 +27,7 @@ from untrain.commands.cli.report import report
 from untrain.commands.cli.request import request
 from untrain.commands.cli.run import run
 from untrain.commands.cli.search import search
+from untrain.commands.cli.serve import serve
 from untrain.commands.cli.signals import Stop, stops
 from untrain.commands.cli.store import store
 from untrain.commands.cli.verify import verify
@@ -60,7 +61,7 @@ def _root(
 
 for each in (
     *(demo, inspect, forget, run, audit, localize, memorize, attribute, report, search, leaderboard),
-    *(methods, localizers, evaluators, observers, scenarios, executors, show, check, new, store, verify),
+    *(methods, localizers, evaluators, observers, scenarios, executors, show, check, new, store, verify, serve),
 ):
     app.command()(each)
 app.add_typer(request)

@@ -36,6 +36,8 @@ def _alike(before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:
     if before is None or after is None:
         return "forgotten rows beside unseen ones: not known, as no data were given that the model has not seen (--valid)"
     verdict = "met" if after["met"] else "not met"
+    if before["met"]:
+        verdict += ", as before: these rows were never unlike, and this says nothing about the method"
     return (
         f"chance that a forgotten row has a larger loss than an unseen one of its class: {before['area']:.3f} before, "
         f"{after['area']:.3f} after (0.5 is ideal, standard error {after['error']:.3f}; within {after['within']:.3f}: {verdict})"

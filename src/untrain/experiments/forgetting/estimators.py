@@ -75,7 +75,7 @@ def _fitted(path: Path, held: Mapping[str, Any], data: Understood) -> LogisticRe
     """A logistic regression with such coefficients.
 
     Raises:
-        DataError: they are no numbers, or of shapes that do not go together.
+        DataError: they are not numbers, or of shapes that do not go together.
     """
     with reading(f"{path} holds coefficients that are no numbers"):
         coef = np.atleast_2d(np.asarray(held["coef"], dtype=np.float64))

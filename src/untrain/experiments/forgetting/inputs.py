@@ -31,7 +31,7 @@ def tokens_of(data: Understood, tokenizer: str, length: int) -> Ragged:
         length: most tokens of a row; longer ones are cut, and a note counts them.
 
     Raises:
-        DataError: inputs are no texts, the tokenizer cannot be read, or a text has no token.
+        DataError: inputs are not texts, the tokenizer cannot be read, or a text has no token.
     """
     if data.roles.kind != "text":
         kind = data.roles.kind or "none"

@@ -28,8 +28,8 @@ from untrain.experiments.forgetting.opened_model import ModelChoices, OpenedMode
 from untrain.experiments.forgetting.opening import open_model
 from untrain.experiments.forgetting.plan import plan_document, plan_lines
 from untrain.experiments.forgetting.price import Method, step_price
-from untrain.experiments.forgetting.requests import Asked, Drawn, draw, forget_set_of, twins_left
-from untrain.experiments.forgetting.tries import Setting, Try, attempt, automatic, model_of
+from untrain.experiments.forgetting.requests import DrawnRequest, GivenRequest, draw, forget_set_of, twins_left
+from untrain.experiments.forgetting.tries import Try, TrySetting, attempt, automatic, model_of
 from untrain.experiments.forgetting.writing import place_of, write_checkpoint
 from untrain.experiments.scenarios._set_apart import set_apart
 
@@ -44,7 +44,7 @@ COVERS_NOT = (
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class ForgetJob:
     """A request to forget, as the command takes it.
 
     Args:
@@ -68,7 +68,7 @@ class Job:
     model: str | Path
     data: Any
     valid: Any
-    asked: Asked
+    asked: GivenRequest
     columns: DataChoices
     choices: ModelChoices
     method: Method | None
@@ -82,7 +82,7 @@ class Job:
     say: Callable[[str], None]
 
 
-def run_job(job: Job, dry_run: bool) -> Document:
+def run_job(job: ForgetJob, dry_run: bool) -> Document:
     """Do a job, or only plan it; the document that is written beside the new checkpoint.
 
     Raises:
@@ -110,7 +110,7 @@ def run_job(job: Job, dry_run: bool) -> Document:
     document = _begun(job, opened, drawn, plan, sides, before, notes)
     if dry_run:
         return {**document, "dry_run": True}
-    setting = Setting(
+    setting = TrySetting(
         opened, drawn.forget_set, shown, sides, before, job.tolerance, job.gap, price, job.budget, job.seed
     )  # fmt: skip
     tries, chosen, why = _tried(job, setting)
@@ -128,8 +128,8 @@ def run_job(job: Job, dry_run: bool) -> Document:
 
 
 def _with_twins(
-    drawn: Drawn, twins: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]], which: str, train: Examples
-) -> tuple[Drawn, int]:
+    drawn: DrawnRequest, twins: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]], which: str, train: Examples
+) -> tuple[DrawnRequest, int]:
     """The request with the twins that go too, and how many these are."""
     more = {"": np.arange(0), "exact": twins[0], "near": np.concatenate(twins)}[which]
     if not len(more):
@@ -140,7 +140,7 @@ def _with_twins(
     return replace(drawn, forget_set=forget_set_of(train, rows)), len(more)
 
 
-def _sides(opened: OpenedModel, drawn: Drawn) -> tuple[Sides, np.ndarray[Any, Any]]:
+def _sides(opened: OpenedModel, drawn: DrawnRequest) -> tuple[Sides, np.ndarray[Any, Any]]:
     """Examples by which models are judged, and the rows of the training data that approximate methods see."""
     train, rows = opened.train, np.asarray(drawn.forget_set.rows)
     everything, stays = np.arange(len(train)), np.setdiff1d(np.arange(len(train)), rows)
@@ -181,7 +181,7 @@ def _judged(opened: OpenedModel, sides: Sides) -> Judgement:
     return before
 
 
-def _tried(job: Job, setting: Setting) -> tuple[list[Try], Try | None, str]:
+def _tried(job: ForgetJob, setting: TrySetting) -> tuple[list[Try], Try | None, str]:
     if job.method is None:
         return automatic(setting, job.say)
     made = attempt(setting, job.method)
@@ -203,7 +203,7 @@ def _alarm(tries: list[Try], document: Document, automatic_choice: bool) -> Dama
 
 
 def _begun(
-    job: Job, opened: OpenedModel, drawn: Drawn, plan: Document, sides: Sides, before: Judgement, notes: list[str]
+    job: ForgetJob, opened: OpenedModel, drawn: DrawnRequest, plan: Document, sides: Sides, before: Judgement, notes: list[str]
 ) -> Document:
     data = {"rows": len(opened.train), "digest": print_of(opened.train)}
     return {
@@ -230,7 +230,7 @@ def _twins_stay(plan: Document) -> list[str]:
     return [f"{count} rows that stay and are like a forgotten one"] if count else []
 
 
-def _ended(opened: OpenedModel, chosen: Try, before: Judgement, job: Job) -> Document:
+def _ended(opened: OpenedModel, chosen: Try, before: Judgement, job: ForgetJob) -> Document:
     outcome = chosen.outcome
     certificate = None if outcome is None or outcome.certificate is None else outcome.certificate.published()
     document = chosen.document
@@ -243,7 +243,7 @@ def _ended(opened: OpenedModel, chosen: Try, before: Judgement, job: Job) -> Doc
 
 
 def _source(source: Any) -> Document:
-    """Where data came from, with the digest of their bytes where they are files."""
+    """The origin of data, with the digest of their bytes where they are files."""
     if is_path(source):
         return {"path": str(source), "sha256": file_digest(Path(source).expanduser())}
     return {"path": str(source) if isinstance(source, str) else type(source).__name__, "sha256": None}

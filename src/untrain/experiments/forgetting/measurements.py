@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,8 @@ Finding = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
-    """What a model makes of some examples.
+class OutputMeasures:
+    """Losses and hits of a model on some examples.
 
     Args:
         loss: of each example in nats, (n,).
@@ -40,7 +41,7 @@ class Measured:
         return {"rows": len(self.loss), "accuracy": self.accuracy, "loss": float(self.loss.mean())}
 
 
-def measure(model: nn.Module, examples: Examples, task: Task) -> Measured:
+def measure(model: nn.Module, examples: Examples, task: Task) -> OutputMeasures:
     """Loss and correctness of a model on each of some examples.
 
     Raises:
@@ -49,12 +50,12 @@ def measure(model: nn.Module, examples: Examples, task: Task) -> Measured:
     outputs = {name: array[None] for name, array in predict(model, examples, task).items()}
     y = np.asarray(examples.y[:].cpu().numpy())
     loss, correct = (np.asarray(task.signal(outputs, y, name)[0], dtype=np.float64) for name in ("loss", "correct"))
-    return Measured(loss, correct)
+    return OutputMeasures(loss, correct)
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What a model may lose; None for what the noise of the measurement allows.
+    """The largest loss of quality that is allowed; None for what the noise of the measurement allows.
 
     Args:
         fall: of accuracy, as a share.
@@ -93,9 +94,9 @@ class Judgement:
         alike: how much forgotten rows look like unseen ones; None where there are none of these.
     """
 
-    held_out: Measured
-    retain: Measured
-    forget: Measured
+    held_out: OutputMeasures
+    retain: OutputMeasures
+    forget: OutputMeasures
     alike: Likeness | None
 
 
@@ -120,8 +121,8 @@ def alarms(before: Judgement, after: Judgement, tolerance: Tolerance, retrained:
         before: the original model.
         after: the one that forgot.
         tolerance: what may be lost.
-        retrained: whether it was trained again: by its own recipe it may end with another loss on what it learned from, which is
-            no damage where it does as well on rows that it has not seen.
+        retrained: whether it was trained again: by its own recipe it may end with another loss on what it learned from, which
+            does no damage where it does as well on rows that it has not seen.
     """
     found = []
     hits, rows = int(before.held_out.correct.sum()), len(before.held_out.correct)
@@ -129,10 +130,11 @@ def alarms(before: Judgement, after: Judgement, tolerance: Tolerance, retrained:
     fall = before.held_out.accuracy - after.held_out.accuracy
     if fall > most:
         found.append(_alarm("validation accuracy", before.held_out.accuracy, after.held_out.accuracy, most))
-    changes = after.retain.loss - before.retain.loss
-    most = allowed_rise(changes) if tolerance.rise is None else tolerance.rise
-    if float(changes.mean()) > most and not (retrained and after.alike is not None):
-        found.append(_alarm("retain loss", float(before.retain.loss.mean()), float(after.retain.loss.mean()), most))
+    was, now = float(before.retain.loss.mean()), float(after.retain.loss.mean())
+    unseen = math.nan if before.alike is None else float(before.held_out.loss.mean())
+    most = allowed_rise(was, unseen) if tolerance.rise is None else tolerance.rise
+    if now - was > most and not (retrained and after.alike is not None):
+        found.append(_alarm("retain loss", was, now, most))
     return found
 
 
@@ -153,7 +155,7 @@ def alarm_text(alarm: Finding) -> str:
 
 
 def alike_document(alike: Likeness | None, most: float) -> Finding | None:
-    """How much forgotten rows look like unseen ones, for JSON; None where that is not known."""
+    """Likeness of forgotten rows to unseen ones, for JSON; None where that is not known."""
     if alike is None or not alike.compared:
         return None
     return {**alike._asdict(), "most": most, "met": alike.met(most), "within": max(most, alike.error)}

@@ -88,6 +88,7 @@ def open_model_folder(path: Path, data: Understood, valid: Understood | None, ch
     if kind == "language":
         raise ModelError(f"{path} holds a language model: docs/language.md shows how one forgets, in Python")
     sides = [data, *([] if valid is None else [valid])]
+    finished: Architecture
     make: Architecture
     if kind == "text":
         shown, task = _texts(folder, sides, choices)

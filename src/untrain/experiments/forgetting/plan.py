@@ -10,7 +10,7 @@ import numpy as np
 from untrain.data.examples import take
 from untrain.experiments.forgetting.opened_model import OpenedModel
 from untrain.experiments.forgetting.price import Method, StepPrice
-from untrain.experiments.forgetting.requests import Drawn
+from untrain.experiments.forgetting.requests import DrawnRequest
 from untrain.experiments.price import duration
 
 Finding = dict[str, Any]
@@ -26,7 +26,7 @@ def class_counts(opened: OpenedModel, rows: np.ndarray[Any, Any]) -> list[Findin
 
 
 def plan_document(
-    opened: OpenedModel, drawn: Drawn, twins: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]], price: StepPrice,
+    opened: OpenedModel, drawn: DrawnRequest, twins: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]], price: StepPrice,
     method: Method | None, included: int,
 ) -> Finding:  # fmt: skip
     """The plan as plain values.

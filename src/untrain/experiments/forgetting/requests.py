@@ -33,7 +33,7 @@ LISTED, MANY = 20, 10_000  # ids that a message lists, and words of a file that 
 
 
 @dataclass(frozen=True)
-class Asked:
+class GivenRequest:
     """A request as a user gives it; empty fields are not given.
 
     Args:
@@ -55,7 +55,7 @@ class Asked:
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class DrawnRequest:
     """A request on its data.
 
     Args:
@@ -75,7 +75,7 @@ class Drawn:
     file_sha256: str = ""
 
 
-def draw(asked: Asked, train: Examples) -> Drawn:
+def draw(asked: GivenRequest, train: Examples) -> DrawnRequest:
     """Draw the rows of a request from the data.
 
     Raises:
@@ -98,13 +98,13 @@ def draw(asked: Asked, train: Examples) -> Drawn:
     return _by_list(asked, train)
 
 
-def _by_request(by: Request, train: Examples) -> Drawn:
+def _by_request(by: Request, train: Examples) -> DrawnRequest:
     if corrects(by):
         raise RequestError(f"{by!r} corrects rows and deletes none, which this command does not do: see docs/corrections.md")
     forget_set = request(train, by)
     for note in forget_set.notes:
         add_note(note)
-    return Drawn(forget_set, by, repr(by))
+    return DrawnRequest(forget_set, by, repr(by))
 
 
 def _class(word: str, train: Examples) -> int:
@@ -113,7 +113,7 @@ def _class(word: str, train: Examples) -> int:
     raise RequestError(f"there is no class {word!r}; there are {', '.join(train.categories[:10])}{suggest(word, train.categories)}")
 
 
-def _by_list(asked: Asked, train: Examples) -> Drawn:
+def _by_list(asked: GivenRequest, train: Examples) -> DrawnRequest:
     forget = asked.forget
     if isinstance(forget, Request):
         return _by_request(forget, train)
@@ -157,7 +157,7 @@ def _parsed(text: str) -> Request:
     return made
 
 
-def _from_file(file: Path, name: str, index: IdIndex, how: Reading, asked: Asked, train: Examples) -> Drawn:
+def _from_file(file: Path, name: str, index: IdIndex, how: Reading, asked: GivenRequest, train: Examples) -> DrawnRequest:
     try:
         with metered() as meter:
             words, _, _ = read_words(file, index, how)
@@ -170,8 +170,15 @@ def _from_file(file: Path, name: str, index: IdIndex, how: Reading, asked: Asked
 
 
 def _drawn(
-    ids: Sequence[Id], words: Sequence[Id], name: str, index: IdIndex, asked: Asked, train: Examples, notes: list[str], sha256: str
-) -> Drawn:
+    ids: Sequence[Id],
+    words: Sequence[Id],
+    name: str,
+    index: IdIndex,
+    asked: GivenRequest,
+    train: Examples,
+    notes: list[str],
+    sha256: str,
+) -> DrawnRequest:
     missing = tuple(dict.fromkeys(word for word in words if index.find(word) is None and not index.alike(word)))
     if missing and (not asked.skip_missing or not ids):
         there = f"{name} lists {len(missing)} of {len(words)} ids that the data lack: {some(missing, LISTED, bare=index.integers)}"
@@ -185,7 +192,7 @@ def _drawn(
     for note in notes:
         add_note(note)
     forget_set = forget_set_of(train, rows)
-    return Drawn(forget_set, None, f"{len(ids)} ids of {name}", len(words), missing, sha256)
+    return DrawnRequest(forget_set, None, f"{len(ids)} ids of {name}", len(words), missing, sha256)
 
 
 def _cells(file: Path) -> list[str]:

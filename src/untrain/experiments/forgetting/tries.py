@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -19,19 +20,20 @@ from untrain.experiments.forgetting.price import Method, StepPrice, steps_in
 from untrain.experiments.forgetting.requests import forget_set_of
 from untrain.training.problem import Problem, problem
 from untrain.training.steps import Constant, Steps
-from untrain.unlearners.base import Outcome, Recipe
+from untrain.unlearners.base import Outcome
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.gradascent import GradAscent
 from untrain.unlearners.neggrad import NegGrad
 from untrain.unlearners.retrain import Retrain
 
 CHEAP = 60.0  # seconds of training again within which nothing else is tried first
-STRENGTHS = (0.1, 0.3, 1.0)  # shares of the learner's step size, from weak to strong
+FIRST, FACTOR = 0.3, 4.0  # the first step size as a share of the learner's, and how far the next one is from it
+MOST = 6  # step sizes of one method
 Finding = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Setting:
+class TrySetting:
     """All that tries share.
 
     Args:
@@ -84,6 +86,11 @@ class Try:
         """Return whether there is a model, and no alarm about it."""
         return self.outcome is not None and not self.alarms
 
+    @property
+    def unmoved(self) -> bool:
+        """Return whether the method failed since its steps were too small to move a weight."""
+        return "moved no parameter" in self.reason
+
     def to_text(self) -> str:
         """The try in one line."""
         if self.reason:
@@ -94,7 +101,7 @@ class Try:
         return f"{self.method}: {self.document['cost']['seconds']:.1f} s{looks}; {ends}"
 
 
-def attempt(setting: Setting, method: Method, limit: float | None = None) -> Try:
+def attempt(setting: TrySetting, method: Method, limit: float | None = None) -> Try:
     """Run a method and judge its model, with weights as they will be stored.
 
     Args:
@@ -123,13 +130,13 @@ def attempt(setting: Setting, method: Method, limit: float | None = None) -> Try
     return Try(name, replace(outcome, model=model), after, found, "", document)
 
 
-def _share(setting: Setting, flops: int | None) -> float | None:
+def _share(setting: TrySetting, flops: int | None) -> float | None:
     """Share of the operations of training again."""
     whole = setting.price.retraining_operations
     return None if flops is None or not whole else flops / whole
 
 
-def _posed(setting: Setting, method: Method) -> Problem:
+def _posed(setting: TrySetting, method: Method) -> Problem:
     """The problem that a method sees: training again learns from every row that stays, others from those not set apart."""
     opened, train = setting.opened, setting.opened.train
     forget_set = setting.forget_set
@@ -141,7 +148,7 @@ def _posed(setting: Setting, method: Method) -> Problem:
     return replace(problem(train, forget_set, opened.learner, valid, seed=setting.seed), recorded=True)
 
 
-def automatic(setting: Setting, say: Callable[[str], None]) -> tuple[list[Try], Try | None, str]:
+def automatic(setting: TrySetting, say: Callable[[str], None]) -> tuple[list[Try], Try | None, str]:
     """Try methods from cheap to dear until one is harmless and its forgotten rows look like unseen ones.
 
     Training again comes first where it takes no longer than ``CHEAP`` or has one exact result, or where nothing shows whether a
@@ -156,7 +163,7 @@ def automatic(setting: Setting, say: Callable[[str], None]) -> tuple[list[Try], 
         tries.append(_told(attempt(setting, Retrain()), say))
         if tries[-1].harmless:
             return tries, tries[-1], first
-    if setting.before.alike is not None and not setting.opened.exact:
+    if not _why_blind(setting) and not setting.opened.exact:
         for method in _ladder(setting, tries):
             made = _told(_within_budget(setting, method, tries), say)
             tries.append(made)
@@ -171,14 +178,23 @@ def automatic(setting: Setting, say: Callable[[str], None]) -> tuple[list[Try], 
     return tries, None, "every method damaged the model"
 
 
-def _why_first(setting: Setting) -> str:
+def _why_first(setting: TrySetting) -> str:
     seconds = setting.price.retraining_seconds
     if setting.opened.exact:
         return "training again has one exact result, and is cheap"
     if seconds is not None and 0 < seconds <= CHEAP:
         return f"training again takes about {max(1, round(seconds))} s, and nothing is surer"
-    if setting.before.alike is None:
-        return "without data that the model has not seen (--valid) nothing shows whether a cheaper method forgot"
+    return _why_blind(setting)
+
+
+def _why_blind(setting: TrySetting) -> str:
+    """The reason why no proxy shows whether a method forgot; empty where one does."""
+    alike = setting.before.alike
+    if alike is None or not alike.compared:
+        return "without unseen data of its classes (--valid) nothing shows whether a cheaper method forgot"
+    if alike.met(setting.gap):
+        looks = f"even to the old model its rows look like unseen ones (area {alike.area:.3f})"
+        return f"{looks}, so that nothing cheap shows whether a method forgot"
     return ""
 
 
@@ -187,18 +203,26 @@ def _told(made: Try, say: Callable[[str], None]) -> Try:
     return made
 
 
-def _ladder(setting: Setting, tries: list[Try]) -> Iterator[Method]:
-    """Methods from cheap to dear, each first at a middle strength and then once weaker or stronger, as its result asks."""
+def _ladder(setting: TrySetting, tries: list[Try]) -> Iterator[Method]:
+    """Methods from cheap to dear; of each the step size goes up while the model remembers, down where it was too much."""
     learned = getattr(setting.opened.learner, "steps", None)
     if not isinstance(learned, Steps):
         return
     plain = replace(learned, schedule=Constant(), warmup=0.0, smoothing=0.0)
     few, once = replace(plain, epochs=5, buffers="freeze"), replace(plain, epochs=1)
-    for family in (lambda lr: GradAscent(steps=replace(few, lr=lr)), lambda lr: NegGrad(alpha=0.9, steps=replace(once, lr=lr))):
-        yield family(learned.lr * STRENGTHS[1])
-        stronger = _remembers(tries[-1])
-        if stronger is not None:
-            yield family(learned.lr * STRENGTHS[2 if stronger else 0])
+    families: tuple[Callable[[float], Method], ...] = (
+        lambda lr: GradAscent(steps=replace(few, lr=lr)), lambda lr: NegGrad(alpha=0.5, steps=replace(once, lr=lr)),
+    )  # fmt: skip
+    lr = learned.lr * FIRST
+    for family in families:  # the next begins with the step size that the last one ended with
+        weak, strong = 0.0, math.inf
+        for _ in range(MOST):
+            yield family(float(f"{lr:.2g}"))
+            stronger = _remembers(tries[-1])
+            if stronger is None:
+                break
+            weak, strong = (lr, strong) if stronger else (weak, lr)
+            lr = weak * FACTOR if math.isinf(strong) else strong / FACTOR if not weak else math.sqrt(weak * strong)
     yield Finetune(steps=replace(learned, epochs=1))
     yield Finetune(steps=replace(learned, epochs=2))
 
@@ -208,11 +232,11 @@ def _remembers(made: Try) -> bool | None:
     if made.document.get("skipped"):
         return None
     if not made.harmless or made.after is None or made.after.alike is None:
-        return False
+        return made.unmoved
     return made.after.alike.area < 0.5
 
 
-def _within_budget(setting: Setting, method: Method, tries: list[Try]) -> Try:
+def _within_budget(setting: TrySetting, method: Method, tries: list[Try]) -> Try:
     """A try with what is left of the budget, or none where it would not do."""
     whole, name = setting.price.retraining_operations, repr(method)
     if not whole or setting.price.operations is None:
@@ -227,7 +251,7 @@ def _within_budget(setting: Setting, method: Method, tries: list[Try]) -> Try:
     return attempt(setting, method, left * whole)
 
 
-def _examples(setting: Setting, method: Method) -> float:
+def _examples(setting: TrySetting, method: Method) -> float:
     """Examples that a method takes forward and backward, by its epochs."""
     steps = steps_in(method)
     if steps is None or not isinstance(steps.epochs, int):
@@ -237,11 +261,6 @@ def _examples(setting: Setting, method: Method) -> float:
         return float(steps.epochs * forget)
     retain = len(setting.shown) - forget
     return float(steps.epochs * retain * (2 if isinstance(method, NegGrad) else 1))
-
-
-def is_retraining(method: Method | Recipe) -> bool:
-    """Return whether a method is training again."""
-    return isinstance(method, Retrain)
 
 
 def model_of(made: Try) -> nn.Module:

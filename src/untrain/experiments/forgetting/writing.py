@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def place_of(opened_path: Path, out: str | Path | None) -> Path:
     """
     suffix = "" if opened_path.is_dir() else opened_path.suffix
     name = opened_path.name.removesuffix(suffix)
-    file = absolute(opened_path).with_name(f"{name}-forgot{suffix}") if out is None else absolute(user_path(out))
+    file = _free(absolute(opened_path).with_name(f"{name}-forgot{suffix}")) if out is None else absolute(user_path(out))
     if not file.parent.is_dir():
         raise BadInput(f"there is no folder {file.parent} to write {file.name} into")
     for each in (file, sidecar_of(file)):
@@ -42,6 +43,12 @@ def place_of(opened_path: Path, out: str | Path | None) -> Path:
     if out is not None and suffix and file.suffix != suffix:
         raise BadInput(f"the checkpoint is a {suffix} file, and {file.name} is not called so: name it such as {file.stem}{suffix}")
     return file
+
+
+def _free(file: Path) -> Path:
+    """The first of file, file-2, file-3 and so on where nothing is, nor its document."""
+    names = (file.with_name(f"{file.stem}-{at}{file.suffix}") for at in count(2))
+    return next(each for each in chain([file], names) if not any(map(os.path.lexists, (each, sidecar_of(each)))))
 
 
 def sidecar_of(file: Path) -> Path:
