@@ -35,7 +35,8 @@ WALKED = {
     "DEL": "DEL(keep=0.3, steps={steps})",
     "random mask, DEL's settings": "ResetFinetune(steps={steps}) @ RandomMask(like=WeightedGrad(keep=0.3))",
 }
-RESET = {"DEL", "random mask, DEL's settings"}  # these learn anew what they reset, which takes longer
+RESET = {"DEL", "random mask, DEL's settings"}  # these learn anew what they reset: longer, and with the step size of training
+ANEW = "Steps(lr=0.004, epochs={epochs}, batch=16, optimizer=AdamW(), warmup=0.05)"
 MODEL = ut.CausalTransformer(width=96, depth=2, hidden=384)
 LEARNED = ut.Steps(lr=4e-3, epochs=24, batch=8, optimizer=ut.AdamW(), warmup=0.05)
 RELEARN = "Relearn(steps=Steps(lr=0.001, epochs=10, batch=20, optimizer=AdamW(), schedule=Constant()))"
@@ -55,7 +56,13 @@ def options(about: str) -> argparse.ArgumentParser:
     parser.add_argument("--authors", type=int, default=5)
     parser.add_argument("--share", type=float, default=0.2, help="of the authors, to forget")
     parser.add_argument("--epochs", type=int, nargs="+", default=[4], help="lengths that each method is tried with")
-    parser.add_argument("--longer", type=int, nargs="*", default=[], help="further lengths of methods that reset weights")
+    parser.add_argument(
+        "--longer",
+        type=int,
+        nargs="*",
+        default=[],
+        help="lengths of further rows of methods that reset weights, with the step size of training",
+    )
     parser.add_argument("--only", nargs="+", choices=tuple(WALKED), default=list(WALKED), help="which methods are tried")
     parser.add_argument("--seeds", type=int, default=4, help="originals")
     parser.add_argument("--oracles", type=int, default=10, help="retrained models")
@@ -105,13 +112,16 @@ def main() -> None:
 
 
 def methods(lengths: list[int], only: Collection[str] = tuple(WALKED), longer: Sequence[int] = ()) -> dict[str, list[str]]:
-    """Spellings of each label's rows, one for each number of epochs; those that reset weights have further ones."""
+    """Spellings of each label's rows, one for each number of epochs; those that reset weights have further ones, as trained."""
     return {
         "nothing": ["Nothing()"], "retrained once more": ["Retrain()"],
         **{
             label: [
-                repr(ut.parse(text.format(steps=STEPS.format(lr=RATE, epochs=epochs))))
-                for epochs in (*lengths, *(longer if label in RESET else ()))
+                repr(ut.parse(text.format(steps=steps)))
+                for steps in (
+                    *(STEPS.format(lr=RATE, epochs=epochs) for epochs in lengths),
+                    *(ANEW.format(epochs=epochs) for epochs in longer if label in RESET),
+                )
             ]
             for label, text in WALKED.items() if label in only
         },
