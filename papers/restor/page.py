@@ -26,7 +26,8 @@ Document = dict[str, Any]
 def page(document: Document) -> str:
     """What was done, what it decides, and the numbers of all methods."""
     facts, sizes = document["setting"], document["sizes"]
-    behind = f", each followed by {document['unrelated']} right ones about others" if document["unrelated"] else ""
+    count = document["unrelated"]
+    behind = f", each followed by {'a right one' if count == 1 else f'{count} right ones'} about others" if count else ""
     head = [
         "# Corrupted facts: do the right ones come back?", "",
         f"{document['date']}, `{document['command']}`. {WHAT[document['form']]}; `{document['model']}` learns all, then "
