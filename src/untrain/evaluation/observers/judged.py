@@ -146,4 +146,4 @@ class _Facts:
 
 
 def _is(trial: Prepared, which: Array, at: int) -> Array:
-    return (trial.unlearned[:, which, 0] == at).astype(np.float64)
+    return np.asarray(trial.unlearned[:, which, 0] == at, dtype=np.float64)
