@@ -106,7 +106,7 @@ class JudgedAnswers(Observer):
         facts = _Facts(probes["clean"], asked) if "clean" in probes else None
         if facts is None or not facts.names:
             raise DataError(
-                "JudgedAnswers asks a probe 'clean' about corrupted facts and the test set, and there is nothing to ask: take Restor"
+                "JudgedAnswers asks a probe 'clean' about corrupted facts and test examples; there is nothing to ask: take Restor"
             )
         return facts, {name: answers for name, answers in planted.items() if name in facts.right}
 
