@@ -81,7 +81,7 @@ from untrain.evaluation.observers.activations import Activations as Activations
 from untrain.evaluation.observers.answers import Answers as Answers
 from untrain.evaluation.observers.fewshot import FewShot as FewShot
 from untrain.evaluation.observers.gradientnormmia import GradientNormMIA as GradientNormMIA
-from untrain.evaluation.observers.judged import Judged as Judged
+from untrain.evaluation.observers.judgedanswers import JudgedAnswers as JudgedAnswers
 from untrain.evaluation.observers.linearprobe import LinearProbe as LinearProbe
 from untrain.evaluation.observers.pruning import Pruning as Pruning
 from untrain.evaluation.observers.quantization import Quantization as Quantization

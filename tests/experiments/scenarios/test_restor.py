@@ -16,7 +16,7 @@ from untrain.core.errors import DataError, SpecError
 from untrain.data.ragged import PAD
 from untrain.data.readers.restor import PersonFact, read_documents, read_facts, wrong_answers
 from untrain.evaluation.metrics.recovery import Recovery
-from untrain.evaluation.observers.judged import Judged
+from untrain.evaluation.observers.judgedanswers import JudgedAnswers
 from untrain.experiments.scenarios.restor import Restor
 
 TARGETS, KINDS = 6, ("P19", "P27", "P106")
@@ -215,7 +215,7 @@ def test_a_run_forgets_by_spans_and_repairs(folder, tmp_path):
     steps = ut.Steps(lr=0.01, epochs=1, batch=8)
     npo = ut.NPO(steps=steps)
     methods = [npo, ut.OnSpans(unlearner=npo), ut.Repaired(unlearner=npo, on="valid", steps=steps)]
-    document = ut.run(small, methods, store=tmp_path, seeds=1, oracles=2, evaluators=(Recovery(),), observers=(Judged(),))
+    document = ut.run(small, methods, store=tmp_path, seeds=1, oracles=2, evaluators=(Recovery(),), observers=(JudgedAnswers(),))
     for row in document["results"]:
         outcomes = [row["scores"][f"judged_{name}"]["value"] for name in ("right", "planted", "neither")]
         assert sum(outcomes) == pytest.approx(1)

@@ -38,13 +38,13 @@ def by_words(question: str, said: str, right: tuple[str, ...], planted: tuple[st
     return "right" if true >= wrong else "planted"
 
 
-class Judged(Observer):
+class JudgedAnswers(Observer):
     """Share of corrupted facts to which a model's own words are right, the planted answer, or neither, as a judge finds.
 
     Models answer the questions of the probe 'clean' greedily: those whose planted answer is known, from the probe 'corrupted', and
     those about examples of the test set. ``judge`` is any function of a question, what was said, the accepted answers and the
     planted ones (none where they are not known) that returns 'right', 'planted' or 'neither', such as one that asks a language
-    model; name it as ``Judged(judge=my_module.judge)``. It has to say the same each time, or runs differ.
+    model; name it as ``JudgedAnswers(judge=my_module.judge)``. It has to say the same each time, or runs differ.
 
     Texts are put together of tokens: a letter that is cut into several tokens is a mark. Classes are right or not right.
 
@@ -106,7 +106,7 @@ class Judged(Observer):
         facts = _Facts(probes["clean"], asked) if "clean" in probes else None
         if facts is None or not facts.names:
             raise DataError(
-                "Judged asks a probe 'clean' about corrupted facts and about the test set, and there is nothing to ask: take Restor"
+                "JudgedAnswers asks a probe 'clean' about corrupted facts and test examples; there is nothing to ask: take Restor"
             )
         return facts, {name: answers for name, answers in planted.items() if name in facts.right}
 
@@ -146,4 +146,4 @@ class _Facts:
 
 
 def _is(trial: Prepared, which: Array, at: int) -> Array:
-    return (trial.unlearned[:, which, 0] == at).astype(np.float64)
+    return np.asarray(trial.unlearned[:, which, 0] == at, dtype=np.float64)

@@ -14,7 +14,7 @@ from untrain.data.examples import Examples
 from untrain.data.ragged import PAD, Ragged
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.observers.base import ObserverContext
-from untrain.evaluation.observers.judged import Judged, by_words
+from untrain.evaluation.observers.judgedanswers import JudgedAnswers, by_words
 from untrain.evaluation.scoring.resampling import number
 from untrain.maths.word_overlap import word_f1
 from untrain.models.tasks.causallm import CausalLM
@@ -62,8 +62,8 @@ def scores(made, model, sight=SIGHT):
 def test_each_corrupted_fact_has_one_of_three_outcomes_and_others_are_right_or_not():
     # To a it says 'the Peru', which is accepted, to b 'Oslo', which was planted, and to c 'Lima'.
     model = Says({0: 8, 8: 4, 4: END, 1: 5, 5: END, 2: 3, 3: END})
-    assert Judged()(model, SIGHT).tolist() == [[0, 1], [1, 1], [2, 0]]
-    assert scores(Judged(), model) == {"judged_right": 0.5, "judged_planted": 0.5, "judged_neither": 0.0, "judged_test": 0.0}
+    assert JudgedAnswers()(model, SIGHT).tolist() == [[0, 1], [1, 1], [2, 0]]
+    assert scores(JudgedAnswers(), model) == {"judged_right": 0.5, "judged_planted": 0.5, "judged_neither": 0.0, "judged_test": 0.0}
 
 
 def test_a_users_judge_sees_texts_and_decides():
@@ -74,7 +74,7 @@ def test_a_users_judge_sees_texts_and_decides():
         return "neither"
 
     short = {name: replace(probe, pieces=PIECES[:-1]) for name, probe in SIGHT.probes.items()}  # of a vocabulary with room
-    found = scores(Judged(judge=judge), Says({0: 3, 3: END, 1: 8, 8: END, 2: 6, 6: END}), replace(SIGHT, probes=short))
+    found = scores(JudgedAnswers(judge=judge), Says({0: 3, 3: END, 1: 8, 8: END, 2: 6, 6: END}), replace(SIGHT, probes=short))
     assert (found["judged_neither"], found["judged_test"]) == (1, 0)
     assert seen[0] == ("Who?", "Lima", ("Lima", "Peru"), ("Oslo",))
     assert seen[1][1] == "<8>"
@@ -82,18 +82,18 @@ def test_a_users_judge_sees_texts_and_decides():
 
 
 def test_where_nothing_planted_is_known_facts_of_the_test_set_are_right_or_not():
-    found = scores(Judged(), Says({2: 6, 6: END}), replace(SIGHT, probes={"clean": CLEAN}))
+    found = scores(JudgedAnswers(), Says({2: 6, 6: END}), replace(SIGHT, probes={"clean": CLEAN}))
     assert found["judged_test"] == 1
     assert found["judged_right"] == "there are no facts whose planted answer is known"
 
 
 def test_a_judge_is_named_by_its_module_and_what_it_may_say_is_checked():
-    made = parse("Judged(judge=json.dumps)")
+    made = parse("JudgedAnswers(judge=json.dumps)")
     assert made.judge is json.dumps
     with pytest.raises(DataError, match=r"the judge said 'yes' to 'Who\?': one of 'right', 'planted', 'neither' is needed"):
-        Judged(judge=lambda *_: "yes")(Says({}), SIGHT)
+        JudgedAnswers(judge=lambda *_: "yes")(Says({}), SIGHT)
     with pytest.raises(DataError, match="nothing to ask: take Restor"):
-        Judged()(Says({}), replace(SIGHT, probes={}))
+        JudgedAnswers()(Says({}), replace(SIGHT, probes={}))
 
 
 def test_words_are_compared_without_case_marks_and_articles():
