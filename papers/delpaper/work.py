@@ -19,9 +19,10 @@ from untrain.evaluation.observation import Observation
 from untrain.experiments.jobs import run_job
 from untrain.experiments.keys import Job
 from untrain.experiments.price import duration
-from untrain.experiments.results import code_of, entries_of, observe, score_remotely, score_run
+from untrain.experiments.results import code_of, entries_of, observe, score_run
 from untrain.experiments.scene import Scene, open_scene
 from untrain.experiments.scheduler import make, record
+from untrain.experiments.score_workers import score_remotely
 from untrain.experiments.search.objectives import aim_of
 from untrain.experiments.search.trials import mean_successes, share_of_retraining
 from untrain.experiments.setting import Setting
@@ -90,7 +91,7 @@ class Bench:
         runs = [record(c, s, self.store, setting) for c, s in zip(made, scenes, strict=True)]
         chosen: list[Evaluator] | None = None if full else [parse(n + "()") for n in ("Accuracy", "SVCMIA", "ThresholdMIA")]
         if self.pool.remote:
-            calls = {run.key: (run.key, str(self.store.path), chosen, code_of(run)) for run in runs}
+            calls = {run.key: (run.key, str(self.store.path), chosen, None, code_of(run)) for run in runs}
             for name, _ in self.pool.run_all(score_remotely, calls):
                 self.say(f"scored run {name[:12]}")
         return [self._document(r, chosen) for r in runs]

@@ -123,13 +123,10 @@ def metered(limit: float | None = None, budget: str = "the budget") -> Iterator[
 def off_the_clock() -> Iterator[None]:
     """Leave the seconds of the block out of the running count and of those around it."""
     began = time.perf_counter()
-    try:
-        yield
-    finally:
-        spent, meter = time.perf_counter() - began, _meter.get()
-        while meter is not None:
-            meter.started += spent
-            meter = meter.outer
+    yield
+    spent, meter = time.perf_counter() - began, _meter.get()
+    while meter is not None:
+        meter.started, meter = meter.started + spent, meter.outer
 
 
 def add_note(text: str) -> None:
@@ -258,8 +255,7 @@ class Counter:
         else:
             result, total = count_flops(work)
             each = self._learn(shape, total / max(examples, 1))
-        meter.forward += examples
-        meter.backward += examples if backward else 0
+        meter.forward, meter.backward = meter.forward + examples, meter.backward + (examples if backward else 0)
         meter.flops += each * examples
         return result
 

@@ -32,12 +32,15 @@ def score_side_by_side(entries: Sequence[Entry], store: Store, pool: Pool, way: 
             pass
 
 
-def score_remotely(key: str, path: str, chosen: list[Evaluator] | None, progress: str, _code: tuple[Spec, ...]) -> None:
-    """Score a run in another process: its document is then in the store. To receive ``_code`` has imported what it spells."""
+def score_remotely(key: str, path: str, chosen: list[Evaluator] | None, progress: str | None, _code: tuple[Spec, ...]) -> None:
+    """Score a run in another process: its document is then in the store. To receive ``_code`` has imported what it spells.
+
+    Methods that are scored are added to the file ``progress``, if there is one, line by line.
+    """
     store = Store(path)
     entry = store.get(key)
     if entry is not None:
-        score_run(entry, store, chosen, on_progress=_written_to(Path(progress)))
+        score_run(entry, store, chosen, on_progress=None if progress is None else _written_to(Path(progress)))
 
 
 def _written_to(file: Path) -> OnProgress:

@@ -20,7 +20,9 @@ from untrain.training.steps import AdamW, Constant, Steps
 LENGTH, VOCABULARY, CLASSES, FORGET, TOTAL, VALID = 6, 11, 3, 12, 60, 9
 STEPS = Steps(lr=0.02, epochs=6, batch=12, optimizer=AdamW(), schedule=Constant())
 LEARNER = Train(
-    model=TextTransformer(width=8, depth=1, heads=2, hidden=16), steps=STEPS, task=TextClassification(LENGTH, VOCABULARY, CLASSES)
+    model=TextTransformer(width=8, depth=1, heads=2, hidden=16),
+    steps=STEPS,
+    task=TextClassification(length=LENGTH, vocabulary=VOCABULARY, classes=CLASSES),
 )
 
 

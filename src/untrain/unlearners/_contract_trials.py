@@ -1,4 +1,4 @@
-"""How promises of unlearners are tried: with a mask, with few epochs, and with notes of what a loop reads."""
+"""Parts of trials of promises: a random mask, few epochs, and notes of what a loop reads."""
 
 from __future__ import annotations
 

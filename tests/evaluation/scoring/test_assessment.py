@@ -1,11 +1,13 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
+from untrain.evaluation.attacks.lira import LiRA
 from untrain.evaluation.attacks.thresholdmia import ThresholdMIA
 from untrain.evaluation.metrics.accuracy import Accuracy
+from untrain.evaluation.metrics.jensenshannon import JensenShannon
 from untrain.evaluation.metrics.perexample import PerExample
 from untrain.evaluation.scoring.assessment import assess, reference_of
 
@@ -81,3 +83,17 @@ def test_five_oracles_do_not_accuse_a_single_checkpoint_by_single_examples(plant
     verdict = assess(held, models(planted, 3, 1, easy, kept=5), draws=20)[1]
     assert verdict["says"] == "too few models"
     assert verdict["recognised"] == []
+
+
+def test_a_method_that_leaves_the_originals_alone_has_their_scores_without_another_count(planted):
+    side = planted.sides(20, 20, 20)
+    chosen = (Accuracy(), LiRA(), JensenShannon(), PerExample())
+    original = planted.noisy(4, side, boost=2, seed=1)
+    held = reference_of(chosen, planted.noisy(9, side, seed=2), original)
+    again = planted.noisy(4, side, boost=2, seed=1)
+    assert again.equals(original)
+    assert assess(held, again, draws=20) == assess(replace(held, original=None), again, draws=20)
+    other = planted.noisy(4, side, boost=2, seed=3)
+    assert not other.equals(original)
+    assert not original.of_models([0, 1]).equals(original)
+    assert assess(held, other, draws=20) == assess(replace(held, original=None), other, draws=20)
