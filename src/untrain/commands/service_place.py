@@ -148,7 +148,7 @@ def _data(data: str, options: Document) -> Understood:
 
     names = {"id": "id", "label": "label", "owner": "owner", "x": "x", "classes": "class_names", "side": "side"}
     chosen = {field: options[name] for field, name in names.items() if name in options}
-    lists = {field: tuple(value) if isinstance(value, list) else value for field, value in chosen.items()}
+    lists: Document = {field: tuple(value) if isinstance(value, list) else value for field, value in chosen.items()}
     return understand(data, DataChoices(**lists))
 
 
