@@ -243,6 +243,25 @@ def test_a_forgotten_class_is_no_damage(home):
     assert document["alarms"] == []
 
 
+def test_held_out_rows_that_the_model_has_seen_are_left_out(home):
+    lines = (home / "train.csv").read_text().splitlines()
+    with (home / "held.csv").open("a") as text:
+        text.write("\n".join(lines[1:11]) + "\n")
+    document = forget(dry_run=True)
+    assert document["before"]["validation"]["rows"] == 120
+    assert any("10 of 130 rows of --valid are among the training data" in note for note in document["notes"])
+    with pytest.raises(DataError, match="--valid holds rows of the training data alone"):
+        forget(valid="train.csv", dry_run=True)
+
+
+def test_one_row_beside_one_unseen_row_of_its_class_has_no_error_and_is_written(home):
+    lines = (home / "held.csv").read_text().splitlines()
+    (home / "held.csv").write_text("\n".join(lines[:4]) + "\n")
+    document = forget(forget="p3", method="Retrain", accept_damage=True)
+    assert document["after"]["alike"]["gap_error"] is None
+    assert document["after"]["alike"]["compared"] == 1
+
+
 @pytest.fixture(scope="module")
 def memory(tmp_path_factory):
     """A checkpoint that memorized its 120 rows, with rows that it has not seen; 30 are to go, and training again counts as dear."""

@@ -227,6 +227,54 @@ def test_a_hugging_face_text_classifier_with_its_tokenizer(texts):
     assert load_file("bert-forgot/model.safetensors")[one].dtype == load_file("bert/model.safetensors")[one].dtype
 
 
+class Words(torch.nn.Module):
+    """A plain network on tokens, which counts them by the sum of their letters."""
+
+    def __init__(self):
+        super().__init__()
+        self.table, self.head = torch.nn.Embedding(50, 8), torch.nn.Linear(8, 2)
+
+    def forward(self, input_ids, attention_mask):
+        means = (self.table(input_ids) * attention_mask[..., None]).sum(1) / attention_mask.sum(1, keepdim=True)
+        return self.head(means)
+
+
+def letters(text):
+    return [sum(map(ord, word)) % 50 for word in text.split()]
+
+
+@pytest.mark.parametrize("way", ["transform", "tokenizer"])
+def test_a_plain_text_network_takes_tokens_of_the_user(texts, way):
+    from untrain.data.ragged import Ragged
+    from untrain.data.readers.question_answer import tokenizers_library
+    from untrain.data.understood import understand
+    from untrain.experiments.forgetting.inputs import token_examples, tokens_of
+    from untrain.models.tasks.textclassification import TextClassification
+
+    data = understand(texts / "train.jsonl")
+    if way == "tokenizer":
+        cut = tokenizers_library().learn(data.inputs.tolist(), 300)
+        cut.save(str(texts / "tokenizer.json"))
+        tokens, size = tokens_of(data, "tokenizer.json", 32), cut.get_vocab_size()
+        given = {"network": "BagOfEmbeddings(width=8)", "tokenizer": "tokenizer.json", "length": 32}
+    else:
+        tokens, size = Ragged.of([letters(text) for text in data.inputs]), 50
+        given = {"network": Words, "transform": letters}
+    made = ut.parse(given["network"]) if isinstance(given["network"], str) else Words
+    learner = ut.Train(model=made, steps=ADAM, task=TextClassification(length=32, vocabulary=size))
+    torch.save(learner(token_examples(data, tokens, (), None), seed=0).state_dict(), "words.pt")
+    document = ut.forget("words.pt", "train.jsonl", forget="t3,t4", valid="held.jsonl", steps=ADAM, **given)
+    assert document["before"]["validation"]["accuracy"] > 0.8
+    assert document["request"]["rows"] == 2
+    assert list(loaded("words-forgot.pt")) == list(loaded("words.pt"))
+
+
+def test_texts_without_tokens_say_what_to_give(texts):
+    torch.save(Words().state_dict(), "words.pt")
+    with pytest.raises(DataError, match=r"--tokenizer FOLDER.* or --transform"):
+        ut.forget("words.pt", "train.jsonl", forget="t3", network=Words)
+
+
 def test_coefficients_in_json_and_in_npz_are_refitted_exactly(home):
     y = numbers(240, 0)[1]
     kept = np.setdiff1d(np.arange(240), [3, 6, 9])

@@ -67,7 +67,7 @@ def near_duplicates(forget: Examples, retain: Examples, within: float = WITHIN) 
     if len(retain) == 0:  # as where a request changes a feature of all examples
         far, alike = np.full(len(forget), np.inf, dtype=np.float32), np.zeros(len(forget), dtype=bool)
         return Duplicates(np.zeros(len(forget), dtype=np.int64), far, alike, alike, _counts(alike, alike))
-    twin = _twins(forget.x, retain.x)
+    twin = exact_twins(forget.x, retain.x)
     exact = twin >= 0
     if isinstance(forget.x, Ragged):
         distance = np.where(exact, 0.0, np.inf).astype(np.float32)
@@ -161,8 +161,12 @@ def _nearest(a: Tensor, blocks: Iterable[Tensor], n: int) -> tuple[Tensor, Tenso
     return at, lengths
 
 
-def _twins(forget: Column, retain: Column) -> Array:
-    """The first row of ``retain`` with exactly the same numbers, -1 where there is none."""
+def exact_twins(forget: Column, retain: Column) -> Array:
+    """The first row of ``retain`` with exactly the same numbers, -1 where there is none.
+
+    >>> exact_twins(torch.tensor([[1.0], [2.0]]), torch.tensor([[2.0], [2.0]])).tolist()
+    [-1, 0]
+    """
     digests = list(_digests(forget))
     rows = dict.fromkeys(digests, -1)
     for row, digest in enumerate(_digests(retain)):

@@ -50,6 +50,15 @@ def tokens_of(data: Understood, tokenizer: str, length: int) -> Ragged:
     return Ragged.of(rows)
 
 
+def vocabulary_of(tokenizer: str) -> int:
+    """Number of tokens that a tokenizer knows.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    return int(tokenizers_library().load(tokenizer).get_vocab_size())
+
+
 def token_examples(
     data: Understood, rows: Column, names: Sequence[str], outputs: int | None, pieces: tuple[str, ...] = ()
 ) -> Examples:

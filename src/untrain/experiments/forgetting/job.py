@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from untrain.core.errors import DamageAlarm, ModelError, RequestError, RunFailed
+from untrain.core.errors import DamageAlarm, DataError, ModelError, RequestError, RunFailed
 from untrain.core.file_digests import file_digest
-from untrain.core.metering import metered
+from untrain.core.metering import add_note, metered
 from untrain.data.column_roles import DataChoices
 from untrain.data.examples import Examples, take
 from untrain.data.fingerprint import print_of
+from untrain.data.near_duplicates import exact_twins
 from untrain.data.readers.table_files import is_path
 from untrain.data.requests.ids import Ids
 from untrain.data.requests.verbs import covered
@@ -94,7 +95,7 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
     with metered() as meter:
         data = understand(job.data, job.columns)
         valid = None if job.valid is None else understand(job.valid, job.columns)
-        opened = open_model(job.model, data, valid, job.choices)
+        opened = _without_seen(open_model(job.model, data, valid, job.choices))
         out = place_of(opened.path, job.out)
         drawn = draw(job.asked, opened.train)
         twins = twins_left(opened.train, drawn.forget_set)
@@ -125,6 +126,23 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
         job.say(note)
     whole["notes"] = [*whole["notes"], *meter.notes]
     return whole
+
+
+def _without_seen(opened: OpenedModel) -> OpenedModel:
+    """The model with those held-out rows alone that are not among its training data.
+
+    Raises:
+        DataError: all of them are.
+    """
+    if opened.valid is None:
+        return opened
+    seen = exact_twins(opened.valid.x, opened.train.x) >= 0
+    if seen.all():
+        raise DataError("--valid holds rows of the training data alone: give data that the model has not seen")
+    if seen.any():
+        add_note(f"{int(seen.sum())} of {len(seen)} rows of --valid are among the training data, and are left out of it")
+        return replace(opened, valid=take(opened.valid, np.flatnonzero(~seen)))
+    return opened
 
 
 def _with_twins(

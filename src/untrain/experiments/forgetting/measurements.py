@@ -158,4 +158,5 @@ def alike_document(alike: Likeness | None, most: float) -> Finding | None:
     """Likeness of forgotten rows to unseen ones, for JSON; None where that is not known."""
     if alike is None or not alike.compared:
         return None
-    return {**alike._asdict(), "most": most, "met": alike.met(most), "within": max(most, alike.error)}
+    numbers = {name: None if math.isnan(value) else value for name, value in alike._asdict().items()}
+    return {**numbers, "most": most, "met": alike.met(most), "within": max(most, alike.error)}

@@ -14,7 +14,7 @@ from untrain.core.errors import DataError, ModelError
 from untrain.data.examples import Examples, batch_of, prototype, to_device
 from untrain.data.ragged import Ragged
 from untrain.data.understood import Understood
-from untrain.experiments.forgetting.inputs import token_examples, tokens_of, transformed
+from untrain.experiments.forgetting.inputs import token_examples, tokens_of, transformed, vocabulary_of
 from untrain.experiments.forgetting.opened_model import ModelChoices, OpenedModel
 from untrain.models.architectures.base import Architecture
 from untrain.models.architectures.huggingface import HuggingFace
@@ -60,6 +60,8 @@ def open_weights(source: str | Path, data: Understood, valid: Understood | None,
         rows = [each.x for each in shown]
         length = choices.length or max(int(each.shape[1]) for each in rows)
         vocabulary = max(int(each.values.max()) for each in rows) + 1
+        if choices.tokenizer:
+            vocabulary = vocabulary_of(choices.tokenizer)
         task = TextClassification(length=length, vocabulary=vocabulary, classes=train.classes)
     steps = choices.steps or USUAL
     learner = Train(model=network, steps=steps, task=task)

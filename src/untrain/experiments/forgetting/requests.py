@@ -21,7 +21,7 @@ from untrain.data.examples import Examples, take
 from untrain.data.fingerprint import request_digest
 from untrain.data.id_index import Id, IdIndex, some
 from untrain.data.id_lists import ids_in_file, ids_named
-from untrain.data.near_duplicates import near_duplicates
+from untrain.data.near_duplicates import exact_twins, near_duplicates
 from untrain.data.readers.id_files import KINDS, Reading, read_words
 from untrain.data.requests._rows_by_id import rows_of
 from untrain.data.requests.base import ForgetSet, Request, corrects
@@ -226,7 +226,7 @@ def twins_left(train: Examples, forget_set: ForgetSet) -> tuple[np.ndarray[Any, 
     gone = np.asarray(forget_set.rows)
     stays = np.setdiff1d(np.arange(len(train)), gone)
     forget, retain = take(train, gone), take(train, stays)
-    exact = stays[near_duplicates(retain, forget).exact]
+    exact = stays[exact_twins(retain.x, forget.x) >= 0]
     found = near_duplicates(forget, retain)
     near = np.setdiff1d(stays[np.unique(found.nearest[found.near])], exact)
     return exact, near
