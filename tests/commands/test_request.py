@@ -96,6 +96,8 @@ def test_what_a_stranger_gets_wrong(say, monkeypatch):
     assert "there is no service at" in error("list")
     assert "there is a service at" in error("init", "model.json", "train.csv", "--service", "s")
     assert "there is no checkpoint at" in error("init", "modle.json", "train.csv", "--service", "t")
+    assert "there are no data at" in error("init", "model.json", "trian.csv", "--service", "t")
+    assert "there are no data at" in error("init", "model.json", "train.csv", "--service", "t", "--valid", "vaild.csv")
     assert "'sede=3' is not an argument; did you mean 'seed'?" in error(
         "init", "model.json", "train.csv", "--service", "t", "--option", "sede=3"
     )

@@ -250,7 +250,7 @@ def test_no_document_makes_a_check_stumble(done, tmp_path_factory, data):
 
 
 @pytest.mark.slow
-@settings(max_examples=20_000)
+@settings(max_examples=2_000)
 @given(st.data())
 def test_no_document_of_many_makes_a_check_stumble(done, tmp_path_factory, data):
     fuzz_a_document(done, tmp_path_factory, data, service=False)

@@ -60,7 +60,7 @@ def test_no_cell_makes_a_ledger_stumble(done, tmp_path_factory, cell, row, value
 
 
 @pytest.mark.slow
-@settings(max_examples=5_000)
+@settings(max_examples=1_000)
 @given(st.sampled_from(CELLS), st.integers(0, 20), VALUES)
 def test_no_cell_of_many_makes_a_ledger_stumble(done, tmp_path_factory, cell, row, value):
     fuzz_a_cell(done, tmp_path_factory.getbasetemp() / "fuzzed.sqlite", cell, row, value)

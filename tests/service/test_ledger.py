@@ -1,5 +1,6 @@
 """States, the chained log, salted ids, and whatever is changed behind the ledger's back."""
 
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -185,3 +186,28 @@ def test_values_are_never_statements(tmp_path, database):
     assert service.ledger.check() == []
     with pytest.raises(RequestError, match="there is no request"):
         service.ledger.request(evil)
+
+
+def test_the_url_of_a_database_may_stay_outside_of_the_settings(tmp_path):
+    from untrain.service.folder import make_service
+    from untrain.service.settings import Settings
+
+    (tmp_path / "model").write_text("")
+    url = sqlite_url(tmp_path / "elsewhere.sqlite")
+    made = make_service(tmp_path / "service", Settings(str(tmp_path / "model"), "data"), url)
+    made.add(["u1"])
+    assert "elsewhere" not in (tmp_path / "service" / "settings.json").read_text()
+    assert not (tmp_path / "service" / "ledger.sqlite").exists()
+    assert [row["id"] for row in open_service(tmp_path / "service", url).ledger.requests()] == ["R00001"]
+
+
+@pytest.mark.parametrize(("document", "words"), [
+    ([], "holds no settings"), ({"model": "m"}, "lacks data"), ({"modle": "m"}, "'modle' is not a setting; did you mean 'model'?"),
+    ({"model": 3}, "model must be a text, and is '3'"), ({"model": "m", "data": "d", "days": 0}, "days is out of range"),
+    ({"model": "m", "data": "d", "level": 1.5}, "level is out of range"), ({"batch": True}, "batch must be a whole number"),
+])  # fmt: skip
+def test_settings_are_checked(document, words):
+    from untrain.service.settings import settings_of
+
+    with pytest.raises(BadInput, match=re.escape(words)):
+        settings_of(document, "settings.json")

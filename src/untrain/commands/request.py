@@ -8,6 +8,7 @@ from typing import Annotated
 
 from untrain.commands.arguments import AtLeast, Document, several
 from untrain.commands.service_place import (
+    DATABASE,
     PLACE,
     Place,
     file_of,
@@ -18,8 +19,10 @@ from untrain.commands.service_place import (
     open_at,
     options_of,
     passphrase_set,
+    source_of,
     user,
 )  # fmt: skip
+from untrain.core.environment import variables
 from untrain.core.errors import BadInput, RequestError
 
 
@@ -57,14 +60,15 @@ def init(
 
     place = folder_of(service)
     file, _, state = model.partition("#")
-    options = options_of(option, {"method": method, "budget": budget, "network": network, "valid": valid, PLACE: state})
+    own = {"method": method, "budget": budget, "network": network, "valid": valid and source_of(valid), PLACE: state}
+    options = options_of(option, own)
     private = file_of(key) if key else place / "key.pem"
     settings = Settings(
-        str(file_of(file)), str(file_of(data)), options, database, str(private), name or user(), days
+        str(file_of(file)), source_of(data), options, database, str(private), name or user(), days
     )  # fmt: skip
     if key and not private.exists():
         raise BadInput(f"there is no key at {private}: `untrain request key {key}` makes one")
-    made = make_service(place, settings)
+    made = make_service(place, settings, variables().get(DATABASE, ""))
     public = public_file(private)
     if not private.exists():
         key_at(private)

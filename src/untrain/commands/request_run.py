@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from untrain.commands.arguments import AtLeast, Document
@@ -57,7 +58,7 @@ def run(
     return {"run": done, "certificates": str(place.certificates), **overview(place, ["approved", "running"])}
 
 
-def audited(request: str, file: Place, service: Place = None) -> Document:
+def audited(request: str, file: str | Path, service: Place = None) -> Document:
     """Add the scores of an audit to the certificate of a request.
 
     Examples:

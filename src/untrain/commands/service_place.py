@@ -34,6 +34,20 @@ def file_of(path: str | Path) -> Path:
     return absolute(user_path(path))
 
 
+def source_of(data: str) -> str:
+    """The absolute path of data, so that later runs may begin in other folders; a ``package.module:function`` as it is.
+
+    Raises:
+        BadInput: there is no such file or folder.
+    """
+    file = file_of(data)
+    if not file.exists():
+        if ":" in data:
+            return data
+        raise BadInput(f"there are no data at {file}: name a file or a folder, or package.module:function")
+    return str(file)
+
+
 def folder_of(service: Place) -> Path:
     """The folder of a service; by default ``service`` beside the store."""
     if service is not None:
@@ -148,7 +162,7 @@ def _data(data: str, options: Document) -> Understood:
 
     names = {"id": "id", "label": "label", "owner": "owner", "x": "x", "classes": "class_names", "side": "side"}
     chosen = {field: options[name] for field, name in names.items() if name in options}
-    lists = {field: tuple(value) if isinstance(value, list) else value for field, value in chosen.items()}
+    lists: Document = {field: tuple(value) if isinstance(value, list) else value for field, value in chosen.items()}
     return understand(data, DataChoices(**lists))
 
 

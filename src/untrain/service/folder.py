@@ -98,8 +98,13 @@ class Service:
         return {row["subjects"] for row in self.ledger.requests(*OPEN)}
 
 
-def make_service(folder: str | Path, settings: Settings) -> Service:
+def make_service(folder: str | Path, settings: Settings, database: str = "") -> Service:
     """Make a service of a checkpoint and its data.
+
+    Args:
+        folder: where it is made.
+        settings: to save there.
+        database: URL that goes before the one in the settings, and is not saved; empty for none.
 
     Raises:
         BadInput: there is one already, or the checkpoint is missing.
@@ -116,7 +121,7 @@ def make_service(folder: str | Path, settings: Settings) -> Service:
             (place / name).mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise BadInput(f"cannot make a service at {place}: {error.strerror}") from None
-    service = Service(place, settings, _ledger(place, settings))
+    service = Service(place, settings, _ledger(place, replace(settings, database=database or settings.database)))
     try:
         service.ledger.start(str(model), digest)
     except RequestError:  # a process was killed before it wrote the settings

@@ -66,7 +66,9 @@ class WebView:
             fresh = not session.isalnum() or len(session) != 64
             session = secrets.token_hex(32) if fresh else session
             body = await _body(request)
-            response = self._refused(request, session, body) or await run_in_threadpool(_safely, work, request, session, body)
+            response = self._refused(request, session, body)
+            if response is None:
+                response = await run_in_threadpool(_safely, work, request, session, body or b"")
             response.headers.update(HEADERS)
             if fresh:
                 response.set_cookie(SESSION, session, httponly=True, samesite="strict")
