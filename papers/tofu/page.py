@@ -76,7 +76,8 @@ def conclusions(document: Document) -> list[str]:
         fine += [row["outcome"]] if useful and spec in passed else []
     kinds = ", ".join(f"{fine.count(kind)} {kind}" for kind in dict.fromkeys(fine))
     return [
-        *lines, "", f"By TOFU's two numbers {len(fine)} rows succeed; by all scores: {kinds or 'none of them'}.", "",
+        *lines, "", f"By TOFU's two numbers {len(fine)} {'row succeeds' if len(fine) == 1 else 'rows succeed'}; by all scores: "
+        f"{kinds or 'none of them'}.", "",
         *changes(document),
     ]  # fmt: skip
 

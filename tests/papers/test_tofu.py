@@ -59,7 +59,7 @@ def test_what_passes_and_what_tells_it_apart_is_counted(page):
     assert "| NPO, 1 epochs | yes: 0.5 | yes: **0.5 [0.4, 0.6]** | A(epochs=1,): open. |" in told
     assert "| NPO, 3 epochs | no: 0.04 | no: 0.3 [0.4, 0.6] | C(epochs=3,): open. |" in told
     assert "| nothing | no: 1e-09 | yes: **0.5 [0.4, 0.6]** | Nothing(): open. |" in told
-    assert "By TOFU's two numbers 1 rows succeed; by all scores: 1 open." in told
+    assert "By TOFU's two numbers 1 row succeeds; by all scores: 1 open." in told
     assert told[-2] == "- Forgotten by p, and failing by all scores: none."
     rows[0]["outcome"] = "fails: remembers"
     rows[2]["scores"]["forget_quality"] = {"value": 0.2}
