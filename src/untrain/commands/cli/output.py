@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 CELLS = 10  # of a bar
+SILENT = 10  # seconds without a line, after which a file gets one
 
 
 def show_json(value: Any) -> None:
@@ -85,7 +86,7 @@ class Tracker:
 
     def __init__(self, what: str = "models", command: str = ""):
         self.what, self.command = what, command
-        self._live, self._last = sys.stderr.isatty(), 0.0
+        self._live, self._last, self._begun = sys.stderr.isatty(), 0.0, time.monotonic()
 
     def __call__(self, at: Progress) -> None:
         """Print how much is done, or a note."""
@@ -101,13 +102,16 @@ class Tracker:
         self._print(line, "\n" if not self._live or at.done == at.total else "")
 
     def show_stage(self, text: str) -> None:
-        """Print what begins now; on a terminal the next line takes its place."""
-        if self._is_due():
+        """Print what begins now; on a terminal the next line takes its place, and elsewhere ten silent seconds come first.
+
+        So bad input leaves one line in a file, the one that says what is wrong.
+        """
+        if self._live or (time.monotonic() - self._begun >= SILENT and self._is_due()):
             self._print(printable(f"untrain {self.command}: {text} ...".replace(" :", ":")), "" if self._live else "\n")
 
     def _is_due(self) -> bool:
         now = time.monotonic()
-        due = self._live or now - self._last >= 10
+        due = self._live or now - self._last >= SILENT
         self._last = now if due else self._last
         return due
 
