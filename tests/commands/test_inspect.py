@@ -151,3 +151,13 @@ def test_what_cannot_be_read_is_one_line(tmp_path, name, content, words):
     with pytest.raises(DataError, match=words) as error:
         ut.inspect(tmp_path / name)
     assert "\n" not in str(error.value)
+
+
+def test_a_column_of_large_numbers_does_not_make_near_duplicates_of_a_table():
+    pandas = pytest.importorskip("pandas")
+    draw = np.random.default_rng(0)
+    frame = pandas.DataFrame({f"v{at}": draw.normal(size=60) for at in range(5)} | {"pay": 1e5 * draw.normal(size=60)})
+    frame.loc[7] = frame.loc[3] + 1e-3  # the one pair
+    twins = ut.inspect(frame.assign(label=[at % 2 for at in range(60)]))["twins"]
+    assert twins["near"] == 2
+    assert "each column in its standard deviations" in twins["near_means"]
