@@ -77,7 +77,7 @@ def _fitted(path: Path, held: Mapping[str, Any], data: Understood) -> LogisticRe
     Raises:
         DataError: they are not numbers, or of shapes that do not go together.
     """
-    with reading(f"{path} holds coefficients that are no numbers"):
+    with reading(f"{path} holds coefficients that are not numbers"):
         coef = np.atleast_2d(np.asarray(held["coef"], dtype=np.float64))
         bias = np.atleast_1d(np.asarray(held["intercept"], dtype=np.float64))
         strength = float(np.asarray(held.get("C", 1.0)))
