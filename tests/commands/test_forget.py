@@ -329,3 +329,16 @@ def test_the_command_prints_plan_and_figures(home):
     assert "checkpoint: " in printed.stdout
     document = json.loads(RUNNER.invoke(app.app, [*words, "--dry-run", "--out", "b.pt", "--json"]).stdout)
     assert document["plan"]["rows"] == 4
+
+
+def test_what_another_run_wrote_meanwhile_is_never_written_over(tmp_path):
+    from types import SimpleNamespace
+
+    from untrain.experiments.forgetting.writing import write_checkpoint
+
+    opened = SimpleNamespace(write=lambda model, file: file.write_text(model))
+    for word in ("first", "second"):
+        made = write_checkpoint(opened, word, tmp_path / "m-forgot.pt", {})
+    assert ((tmp_path / "m-forgot.pt").read_text(), (tmp_path / "m-forgot-2.pt").read_text()) == ("first", "second")
+    assert made["out"]["path"] == str(tmp_path / "m-forgot-2.pt")
+    assert (tmp_path / "m-forgot-2.pt.json").exists()

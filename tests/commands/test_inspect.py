@@ -48,6 +48,18 @@ def test_without_a_label_the_problem_says_what_to_do(people):
     assert "--label COLUMN" in found["problems"][0]
 
 
+def test_likely_labels_and_ids_are_named_and_many_columns_are_not_all_listed(tmp_path):
+    heading = ",".join(["patient", "site", "diagnosis", *(f"gene{at}" for at in range(31))])
+    rows = [f"u{at},{'abc'[at % 3]},{('ill', 'well')[at % 2]}," + ",".join(["0.5"] * 31) for at in range(12)]
+    (tmp_path / "genes.csv").write_text("\n".join([heading, *rows]))
+    found = ut.inspect(tmp_path / "genes.csv")
+    assert "--label COLUMN names the labels, such as 'site' or 'diagnosis'; it has patient, " in found["problems"][0]
+    assert found["problems"][0].endswith("gene4 and 26 more")
+    assert any("--id COLUMN names one, such as 'patient'" in line for line in found["guessed"])
+    with pytest.raises(DataError, match=r"it has patient, .* and 26 more; did you mean 'diagnosis'\?"):
+        ut.inspect(tmp_path / "genes.csv", label="diagnosys")
+
+
 def test_the_command_prints_a_table_or_one_document(people):
     printed = CliRunner().invoke(app, ["inspect", str(people), "--label", "outcome"])
     assert printed.exit_code == 0
@@ -139,3 +151,13 @@ def test_what_cannot_be_read_is_one_line(tmp_path, name, content, words):
     with pytest.raises(DataError, match=words) as error:
         ut.inspect(tmp_path / name)
     assert "\n" not in str(error.value)
+
+
+def test_a_column_of_large_numbers_does_not_make_near_duplicates_of_a_table():
+    pandas = pytest.importorskip("pandas")
+    draw = np.random.default_rng(0)
+    frame = pandas.DataFrame({f"v{at}": draw.normal(size=60) for at in range(5)} | {"pay": 1e5 * draw.normal(size=60)})
+    frame.loc[7] = frame.loc[3] + 1e-3  # the one pair
+    twins = ut.inspect(frame.assign(label=[at % 2 for at in range(60)]))["twins"]
+    assert twins["near"] == 2
+    assert "each column in its standard deviations" in twins["near_means"]

@@ -151,6 +151,28 @@ def test_files_and_ledger_are_compared(done, tmp_path):
     assert outcomes(verify_certificate(forged, None, [], done))["data"] == "not checked"
 
 
+def test_a_certificate_makes_up_no_finding_and_a_damaged_list_is_an_error_of_one_line(done, tmp_path):
+    body = read_certificate(done.certificates / "R00001.json")["certificate"]
+    body["files"] |= {"signer": {"name": "R00001.json", "sha256": "0"}}
+    body["files"]["data"]["name"] = "a\nright  signer"
+    make_key(tmp_path / "eve.pem")
+    forged = write(tmp_path, "R00001", {"certificate": body, "signature": sign(body, load_private(tmp_path / "eve.pem", no_word))})
+    found = verify_certificate(forged, None, [], None)
+    assert [one["outcome"] for one in found if one["what"] == "signer"] == ["not checked"]
+    assert outcomes(found)["files"] == "wrong"
+    assert all("\n" not in one["detail"] for one in found)
+    (tmp_path / "R00001.csv").write_text("id\n" + "x" * 200_000)
+    with pytest.raises(BadInput, match="as a list of ids"):
+        verify_certificate(forged, None, [], None)
+    other = tmp_path / "R00002.json"
+    other.write_text(canonical({"certificate": {k: v for k, v in body.items() if k != "run"}, "signature": None}) + "\n")
+    with pytest.raises(RequestError, match="knows no run None"):
+        run_again(other, done, ["u1"], add_up)
+    (tmp_path / "eve.pem").unlink()
+    with pytest.raises(BadInput, match="a key is never replaced"):  # the public key, by which older certificates are checked
+        make_key(tmp_path / "eve.pem")
+
+
 def test_the_job_done_again(done):
     file = done.certificates / "R00001.json"
     assert run_again(file, done, ["u1", "u2", "u3"], add_up)["outcome"] == "right"
@@ -243,7 +265,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.data())
 def test_no_document_makes_a_check_stumble(done, tmp_path_factory, data):
     fuzz_a_document(done, tmp_path_factory, data)

@@ -53,7 +53,7 @@ def fuzz_a_cell(done, file, cell, row, value):
             ask()
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(st.sampled_from(CELLS), st.integers(0, 20), VALUES)
 def test_no_cell_makes_a_ledger_stumble(done, tmp_path_factory, cell, row, value):
     fuzz_a_cell(done, tmp_path_factory.getbasetemp() / "fuzzed.sqlite", cell, row, value)

@@ -12,6 +12,7 @@ from untrain.runtime.progress import OnProgress, say
 
 TOKEN = "UNTRAIN_TOKEN"
 SHORTEST = 16  # letters of a token
+HIGHEST = 65_535  # number of a port
 
 
 def serve(
@@ -38,6 +39,8 @@ def serve(
         from untrain.service.web import LOOPBACK, WebView
     except ImportError as error:
         raise MissingExtra(f"untrain serve needs {error.name}: pip install 'untrain[service]'") from None
+    if not 0 < port <= HIGHEST:
+        raise BadInput(f"--port {port} is not a port: a whole number from 1 to {HIGHEST} is needed")
     token = variables().get(TOKEN, "")
     if host not in LOOPBACK and len(token) < SHORTEST:
         raise BadInput(f"--host {host} lets other machines in: set {TOKEN} to a token of at least {SHORTEST} letters")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,8 @@ from untrain.data.tables import ColumnTable
 LABELS = ("label", "labels", "target", "y", "class", "category")
 TEXTS = ("text", "sentence", "content", "review", "document", "body", "question")
 OWNERS = ("owner",)
+LISTED = 8  # columns that a message names
+FEW, LONG = 20, 64  # different words of a column that may hold labels, and letters of one that may hold ids
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def roles_of(table: ColumnTable, choices: DataChoices) -> Roles:
     for name in (choices.id, choices.label, choices.owner, *choices.x):
         if name and name not in table.columns:
             known = list(table.columns)
-            raise DataError(f"{table.source} has no column {name!r}; it has {', '.join(known)}{suggest(name, known)}")
+            raise DataError(f"{table.source} has no column {name!r}; it has {listed(known)}{suggest(name, known)}")
     guessed: dict[str, str] = {}
     label = choices.label or _first(table, LABELS, guessed, "label", "--label COLUMN names another")
     one = choices.id or _id(table, label, guessed)
@@ -89,8 +91,37 @@ def _first(table: ColumnTable, words: tuple[str, ...], guessed: dict[str, str], 
     if found:
         guessed[role] = f"the {role} is the column {found!r}, by its name; {otherwise}"
     elif role == "label":
-        guessed[role] = "no column is called " + ", ".join(LABELS) + ": --label COLUMN names the labels"
+        guessed[role] = "no column is called " + ", ".join(LABELS) + ": --label COLUMN names the labels" + _such_as(_few(table))
     return found
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names of columns in a message, the first ones where there are many.
+
+    >>> listed(["a", "b"]), listed([f"c{at}" for at in range(31)])
+    ('a, b', 'c0, c1, c2, c3, c4, c5, c6, c7 and 23 more')
+    """
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _such_as(names: list[str]) -> str:
+    return f", such as {' or '.join(map(repr, names[:3]))}" if names else ""
+
+
+def _few(table: ColumnTable) -> list[str]:
+    """Columns that may hold labels: words or truth values of which few differ, or else such whole numbers."""
+    flat = {name: column for name, column in table.columns.items() if column.ndim == 1 and column.dtype.kind in "Ubiu"}
+    # Where the first rows differ much, the others need no sorting.
+    few = [n for n, c in flat.items() if len(np.unique(c[:1000])) <= FEW and 2 <= len(np.unique(c)) <= min(FEW, len(c) / 2)]
+    return [n for n in few if flat[n].dtype.kind in "Ub"] or few
+
+
+def _all_different(table: ColumnTable, label: str) -> list[str]:
+    """Columns of words that may be ids: short ones that differ in every row."""
+    words = {n: c for n, c in table.columns.items() if n != label and c.ndim == 1 and c.dtype.kind == "U"}
+    short = {name: column for name, column in words.items() if int(np.char.str_len(column).max(initial=0)) <= LONG}
+    return [name for name, column in short.items() if len(np.unique(column)) == len(column) and name.lower() not in TEXTS]
 
 
 def _id(table: ColumnTable, label: str, guessed: dict[str, str]) -> str:
@@ -105,6 +136,8 @@ def _id(table: ColumnTable, label: str, guessed: dict[str, str]) -> str:
         return found
     why = f"several columns may be ids ({', '.join(headed)})" if headed else "no column is headed as ids are"
     guessed["id"] = f"{why}, so that rows are numbered from 0; --id COLUMN names one"
+    if not headed:
+        guessed["id"] += _such_as(_all_different(table, label))
     return ""
 
 
@@ -132,7 +165,8 @@ def _inputs(table: ColumnTable, placed: set[str], guessed: dict[str, str]) -> tu
     numbers = tuple(name for name in free if table.columns[name].ndim == 1 and table.columns[name].dtype.kind in "iufb")
     if numbers:
         some = ", ".join(numbers[:4]) + (", ..." if len(numbers) > 4 else "")
-        guessed["x"] = f"inputs are the {len(numbers)} other columns of numbers ({some}); --x COLUMN, repeated, names them"
+        those = "the only other column" if len(numbers) == 1 else f"the {len(numbers)} other columns"
+        guessed["x"] = f"inputs are {those} of numbers ({some}); --x COLUMN, repeated, names them"
         return numbers, "numbers"
     words = [name for name in free if table.columns[name].dtype.kind == "U"]
     if len(words) == 1 and bool((np.char.str_len(table.columns[words[0]]) > 12).any()):

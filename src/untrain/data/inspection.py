@@ -141,8 +141,11 @@ def _near(made: Understood, exact: int) -> tuple[int | None, str]:
         return None, f"not looked for, as there are more than {COMPARED:,} rows or {NUMBERS:,} numbers"
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         return None, "not looked for, as there are empty or infinite numbers"
-    found = int(near_twins(torch.from_numpy(np.ascontiguousarray(x if x.dtype == np.uint8 else x.astype(np.float32)))).sum())
-    return max(0, found - exact), "at most 0.12 of the median distance from the mean apart"
+    columns = len(made.roles.x) > 1
+    numbers = torch.from_numpy(np.ascontiguousarray(x if x.dtype == np.uint8 else x.astype(np.float32)))
+    found = int(near_twins(numbers.float() if columns else numbers, columns=columns).sum())
+    units = ", each column in its standard deviations" if columns else ""
+    return max(0, found - exact), f"at most 0.12 of the median distance from the mean apart{units}"
 
 
 def _odd(made: Understood) -> list[Finding]:

@@ -52,6 +52,9 @@ def near_duplicates(forget: Examples, retain: Examples, within: float = WITHIN) 
     planting it flags 0 of 125 on the digits, 0 to 2 in 1,000 on 10,000 images of MNIST, Fashion-MNIST and CIFAR-10. It does
     not find shifted, cropped and mirrored copies.
 
+    Named columns of numbers, as tables have, are measured in their standard deviations each: in their own units a single column
+    of large numbers would decide.
+
     Rows of tokens have no distance: among these it finds exact duplicates alone, and all others are infinitely far.
 
     >>> from untrain.data.readers.convert import examples
@@ -72,13 +75,13 @@ def near_duplicates(forget: Examples, retain: Examples, within: float = WITHIN) 
     if isinstance(forget.x, Ragged):
         distance = np.where(exact, 0.0, np.inf).astype(np.float32)
         return Duplicates(np.where(exact, twin, 0), distance, exact, exact, _counts(exact, exact))
-    rows, distance = _by_distance(forget, retain)
+    rows, distance = _by_distance(*_in_deviations(forget, retain))
     rows[exact], distance[exact] = twin[exact], 0.0
     near = exact | (distance <= within)
     return Duplicates(rows, distance, near, exact, _counts(near, exact))
 
 
-def near_twins(x: Inputs, within: float = WITHIN) -> Array:
+def near_twins(x: Inputs, within: float = WITHIN, columns: bool = False) -> Array:
     """Mark rows that have another row within a distance, bool (n,); the distance is that of ``near_duplicates``.
 
     >>> near_twins(torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 9.0]])).tolist()
@@ -87,8 +90,10 @@ def near_twins(x: Inputs, within: float = WITHIN) -> Array:
     Args:
         x: inputs, (n, ...), of which all pairs are compared.
         within: largest distance of a near duplicate, as a share of the median length of centred inputs.
+        columns: whether each number has a unit of its own, as those of a table have.
     """
     rows = torch.cat(list(_blocks(x)))
+    rows = rows / _deviations(rows) if columns else rows
     rows = rows - rows.mean(0)
     scale = float(rows.norm(dim=1).median()) or 1.0
     near = torch.zeros(len(rows), dtype=torch.bool)
@@ -99,18 +104,33 @@ def near_twins(x: Inputs, within: float = WITHIN) -> Array:
     return near.numpy()
 
 
-def _by_distance(forget: Examples, retain: Examples) -> tuple[Array, Array]:
+def _deviations(rows: Tensor) -> Tensor:
+    """Standard deviation of each column, 1 where it is constant."""
+    found = rows.double().std(0, correction=0).to(rows.dtype)
+    return torch.where(found > 0, found, torch.ones_like(found))
+
+
+def _in_deviations(forget: Examples, retain: Examples) -> tuple[Inputs, Inputs]:
+    """Inputs, those with named columns in standard deviations over both."""
+    a, b = forget.x, retain.x
+    if not forget.features or not isinstance(a, Tensor) or not isinstance(b, Tensor) or not a.is_floating_point():
+        return a, b
+    unit = _deviations(torch.cat([a, b.to(a.device)]))
+    return a / unit, b / unit.to(b.device)
+
+
+def _by_distance(forget: Inputs, retain: Inputs) -> tuple[Array, Array]:
     """Row of the nearest retained example, and the distance to it, of each forget example, (k,)."""
-    a = torch.cat(list(_blocks(forget.x)))
+    a = torch.cat(list(_blocks(forget)))
     mean = a.sum(0)
-    for block in _blocks(retain.x, a.device):
+    for block in _blocks(retain, a.device):
         mean += block.sum(0)
     mean /= len(forget) + len(retain)
     a -= mean
-    nearest, lengths = _nearest(a, (block - mean for block in _blocks(retain.x, a.device)), len(retain))
+    nearest, lengths = _nearest(a, (block - mean for block in _blocks(retain, a.device)), len(retain))
     scale = float(torch.cat([a.norm(dim=1), lengths]).median())
     rows = nearest.cpu().numpy()
-    neighbours = torch.cat([_vectors(retain.x[part]) for part in np.array_split(rows, -(-len(rows) // _size(retain.x)))])
+    neighbours = torch.cat([_vectors(retain[part]) for part in np.array_split(rows, -(-len(rows) // _size(retain)))])
     return rows, (a - (neighbours.to(a.device) - mean)).norm(dim=1).cpu().numpy() / (scale if scale > 0 else 1.0)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from untrain.core.errors import DataError
 from untrain.data.class_names import numbered
-from untrain.data.column_roles import DataChoices, Roles, roles_of
+from untrain.data.column_roles import DataChoices, Roles, listed, roles_of
 from untrain.data.examples import Examples
 from untrain.data.readers.base import RESERVED
 from untrain.data.readers.convert import from_arrays
@@ -71,7 +71,7 @@ class Understood:
             DataError: no column holds them, or cells are empty.
         """
         if not self.roles.label:
-            raise DataError(f"{self.table.source}: {self.roles.guessed['label']}; it has {', '.join(self.table.columns)}")
+            raise DataError(f"{self.table.source}: {self.roles.guessed['label']}; it has {listed([*self.table.columns])}")
         if count := self.table.empty.get(self.roles.label, 0):
             raise DataError(f"{self.table.source}: {count} rows have no label in {self.roles.label!r}: drop or fill them")
         return self.table.columns[self.roles.label]

@@ -192,6 +192,9 @@ def compare(rows: dict[str, list[Row]]) -> list[str]:
     if wrong:
         return wrong
     stored = {row["id"]: row for row in rows["requests"]}
+    listed: dict[Any, list[str]] = {}
+    for one in rows["subjects"]:
+        listed.setdefault(one["request"], []).append(str(one["hash"]))
     for name in sorted({*map(str, stored), *map(str, state.requests)}):
         row, known = stored.get(name), state.requests.get(name)
         if row is None or known is None:
@@ -199,8 +202,7 @@ def compare(rows: dict[str, list[Row]]) -> list[str]:
             continue
         other = [key for key in ("state", "batch", *_RECEIVED) if row[key] != known.get(key)]
         wrong += [f"{name}: its {key} is {row[key]!r}, and by the log {known.get(key)!r}" for key in other]
-        hashes = [one["hash"] for one in rows["subjects"] if one["request"] == name]
-        if _digest(sorted(map(str, hashes))) != known.get("subjects"):
+        if _digest(sorted(listed.get(name, []))) != known.get("subjects"):
             wrong.append(f"{name}: its list of hashed ids was changed")
     strange = sorted({repr(one["request"]) for one in rows["subjects"] if one["request"] not in stored})
     wrong += [f"hashed ids of {name}, which was never received" for name in strange]

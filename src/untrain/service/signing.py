@@ -31,6 +31,8 @@ def make_key(file: Path, passphrase: bytes = b"") -> str:
     Raises:
         BadInput: there is a file of that name.
     """
+    if public_file(file).exists():
+        raise BadInput(f"{public_file(file)} is there already, and a key is never replaced: name another file")
     key = Ed25519PrivateKey.generate()
     lock = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
     text = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from untrain.service.signing import fingerprint, load_public, signer_of
 from untrain.service.worker import RequestJob
 
 Outcome = Literal["right", "wrong", "not checked"]
+NAMED = ("model_before", "model_after", "data", "ids")
 MOST = 50_000_000  # bytes of a certificate
 
 
@@ -89,13 +91,16 @@ def _files(body: dict[str, Any], folders: Sequence[Path], service: Service | Non
     files = body.get("files")
     found = []
     for what, about in files.items() if isinstance(files, dict) else ():
+        if what not in NAMED:  # whoever signs could otherwise make up findings, such as a right signer
+            found.append(Finding("files", "wrong", f"it names {what[:40]!r}, which no certificate of untrain does"))
+            continue
         name, digest = (about.get("name"), about.get("sha256")) if isinstance(about, dict) else (None, None)
         places = _places(what, name, folders, service) if isinstance(name, str) else []
         file = next((each for each in places if each.exists()), None)
         if not isinstance(digest, str):
             found.append(Finding(what, "not checked", "the certificate has no digest of it"))
         elif file is None:
-            found.append(Finding(what, "not checked", f"{name} is not here: name its folder with --files"))
+            found.append(Finding(what, "not checked", f"{name!r} is not here: name its folder with --file"))
         elif what == "ids":
             found.append(_compared(what, file, list_digest(_ids(file)), digest))
         elif what == "data" and service is not None and file == Path(service.settings.data) and digest_at(file) != digest:
@@ -125,7 +130,7 @@ def _compared(what: str, file: Path, there: str, wanted: str) -> Finding:
 def _ids(file: Path) -> list[str]:
     try:
         return spool.read_list(file.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise BadInput(f"cannot read {file} as a list of ids: {error}") from None
 
 
@@ -164,7 +169,8 @@ def run_again(file: Path, service: Service, ids: Sequence[str], job: Callable[[R
     Raises:
         RequestError: these are other ids.
     """
-    number = read_certificate(file)["certificate"]["run"]["number"]
+    about = read_certificate(file)["certificate"].get("run")
+    number = about.get("number") if isinstance(about, dict) else None
     runs = [row for row in service.ledger.runs() if row["number"] == number]
     if not runs:
         raise RequestError(f"the ledger of {service.folder} knows no run {number}")

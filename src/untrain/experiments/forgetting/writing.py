@@ -59,7 +59,8 @@ def sidecar_of(file: Path) -> Path:
 def write_checkpoint(opened: OpenedModel, model: nn.Module, out: Path, document: Document) -> Document:
     """Write a model as the new checkpoint, and the document with its digest beside it; the document.
 
-    Both are hidden until they are whole; the document takes its place first, so that no checkpoint is without one.
+    Where something has come to be at ``out`` since, the next free name is taken. Both are hidden until they are whole; the document
+    takes its place first, so that no checkpoint is without one.
 
     Raises:
         DataError: they cannot be written.
@@ -69,6 +70,7 @@ def write_checkpoint(opened: OpenedModel, model: nn.Module, out: Path, document:
         opened.write(model, fresh)
         for each in [*fresh.iterdir(), fresh] if fresh.is_dir() else [fresh]:
             sync(each)
+        out = _free(out)  # another run may have written there since it began; hours of work are not lost for that
         whole = {**document, "out": {"path": str(out), "sha256": file_digest(fresh)}}
         with atomic_write(sidecar_of(out)) as work:
             work.write_text(json.dumps(whole, indent=1, allow_nan=False) + "\n", encoding="utf-8")
