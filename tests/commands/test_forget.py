@@ -313,7 +313,10 @@ def test_auto_trains_again_where_nothing_shows_whether_a_cheaper_method_forgot(h
     without = ut.forget(**{**memory, "valid": None}, out=str(tmp_path / "a.pt"))
     assert (without["method"], without["after"]["alike"]) == ("Retrain()", None)
     assert "--valid" in without["why"]
-    never = forget()  # a model that hardly memorizes
+    few = forget()
+    assert (few["before"]["alike"]["compared"], few["method"]) == (4, "Retrain()")
+    assert "only 4 forgotten rows can be compared (standard error 0.1" in few["why"]
+    never = forget(forget="Random(fraction=0.2)", out="b.pt")  # a model that hardly memorizes
     assert never["before"]["alike"]["met"]
     assert never["method"] == "Retrain()"
     assert "even to the old model" in never["why"]

@@ -27,6 +27,7 @@ from untrain.unlearners.neggrad import NegGrad
 from untrain.unlearners.retrain import Retrain
 
 CHEAP = 60.0  # seconds of training again within which nothing else is tried first
+COARSE = 0.1  # standard error of the comparison with unseen rows, above which it shows nothing: of 8 rows and fewer
 FIRST, FACTOR = 0.3, 4.0  # the first step size as a share of the learner's, and how far the next one is from it
 MOST = 6  # step sizes of one method
 Finding = dict[str, Any]
@@ -192,6 +193,9 @@ def _why_blind(setting: TrySetting) -> str:
     alike = setting.before.alike
     if alike is None or not alike.compared:
         return "without unseen data of its classes (--valid) nothing shows whether a cheaper method forgot"
+    if alike.error > COARSE:
+        few = f"{alike.compared} forgotten row{'s' * (alike.compared > 1)} can be compared (standard error {alike.error:.2f})"
+        return f"only {few}, so that nothing cheap shows whether a method forgot"
     if alike.met(setting.gap):
         looks = f"even to the old model its rows look like unseen ones (area {alike.area:.3f})"
         return f"{looks}, so that nothing cheap shows whether a method forgot"
