@@ -47,7 +47,7 @@ def cache_of(model: nn.Module) -> str | None:
 
 
 def _sees_all(config: Any) -> bool:
-    """Whether all layers of such a configuration attend to all tokens before."""
+    """Return whether all layers of such a configuration attend to all tokens before."""
     of_text = getattr(config, "get_text_config", None)
     for each in (config,) if of_text is None else (config, of_text()):
         kinds = {kind for name in KINDS for kind in getattr(each, name, None) or ()}
