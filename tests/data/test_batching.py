@@ -38,3 +38,13 @@ def test_a_window_of_one_batch_leaves_batches_as_drawn():
     drawn = list(shuffled(20, 6, np.random.default_rng(0)))
     put = by_length(drawn, np.arange(20), 1, np.random.default_rng(0))
     assert [sorted(rows) for rows in put] == [sorted(rows) for rows in drawn]
+
+
+def test_a_smaller_last_batch_is_of_any_length():
+    means = []
+    for seed in range(12):
+        put = order_of(20, seed)
+        assert len(put[-1]) < len(put[0])
+        ranks = sorted(range(len(put)), key=lambda at: LENGTHS[put[at]].mean())
+        means.append(ranks.index(len(put) - 1) / (len(put) - 1))
+    assert min(means) < 0.4 < 0.6 < max(means)

@@ -22,3 +22,17 @@ def test_methods_that_workers_have_scored_are_counted_while_they_work(tmp_path, 
             second(Progress(at + 1, 2, name, 0.0, None))
     assert (seen[-2].done, seen[-2].label) == (3, "Retrain()")
     assert seen[-1].done == 5  # the scores of the others were in the store
+
+
+def test_a_worker_that_takes_up_the_run_of_a_dead_one_counts_from_the_start(tmp_path):
+    (tmp_path / "a").write_bytes("DEL()\nNothing()\nRetr\u00e9".encode()[:-1])  # it died within a letter
+    seen = []
+    with _watched(tmp_path, ProgressTracker(seen.append, 2)):
+        again = _written_to(tmp_path / "a")
+        for at in (1, 2):
+            again(Progress(at, 2, "DEL()", 0.0, None))
+    assert max(at.done for at in seen) == 2
+    (tmp_path / "a").write_bytes("DEL()\n\u00e9".encode()[:-1])
+    with _watched(tmp_path, ProgressTracker(seen.append, 2)):
+        pass
+    assert seen[-1].done == 2

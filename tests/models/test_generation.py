@@ -1,5 +1,7 @@
 """What is said after a prompt: by a model whose next token is known, and drawn as its probabilities say."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -137,9 +139,67 @@ def test_each_token_is_read_once_by_a_model_that_keeps_what_it_read():
     assert widths == [3, 1, 1, 1, 1]
 
 
-def test_a_window_over_the_cache_is_not_trusted():
-    model = ut.HuggingFaceLM(
-        kind="mistral", config={"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
-                                "intermediate_size": 32, "sliding_window": 4},
-    ).build((14, 40), 40)  # fmt: skip
+def small_lm(kind, **config):
+    return ut.HuggingFaceLM(kind=kind, config={"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32} | config)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        small_lm("mistral", num_hidden_layers=1, num_key_value_heads=1, sliding_window=4),
+        ut.HuggingFaceLM(
+            kind="gpt_neo",
+            config={
+                "hidden_size": 16,
+                "num_layers": 2,
+                "num_heads": 2,
+                "window_size": 4,
+                "attention_types": [[["global", "local"], 1]],
+            },
+        ),
+        small_lm("camembert", num_hidden_layers=1, is_decoder=True, pad_token_id=1),
+    ],
+    ids=lambda a: a.kind,
+)
+def test_a_cache_that_would_change_what_is_said_is_not_used(architecture):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = architecture.build((20, 40), 40).eval()
+        for p in model.parameters():
+            p.data.mul_(3)
     assert cache_of(model) is None
+    prompts = [[3, 5, 7, 2, 9, 8, 12, 30], [7], [9, 2, 4]]
+    said = [generate(each, prompts, CausalLM(length=20, vocabulary=40), length=8) for each in (model, Forgetful(model))]
+    assert said[0] == said[1]
+
+
+class Keeping(Counting):
+    """A model that says it keeps keys and values."""
+
+    def __init__(self, **config):
+        super().__init__()
+        self.config = SimpleNamespace(**config)
+
+    def forward(self, input_ids, attention_mask=None, position_ids=None, past_key_values=None, use_cache=None):
+        logits = super().forward(input_ids, attention_mask)
+        return (logits, [input_ids]) if use_cache else logits
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"layer_types": ["full_attention", "linear_attention"]},
+        {"layers_block_type": ["attention", "mamba"]},
+        {"attention_chunk_size": 8192},
+        {"mamba_d_state": 16},
+        {"get_text_config": lambda: SimpleNamespace(sliding_window=512)},
+    ],
+)
+def test_no_cache_is_trusted_of_layers_with_a_state_or_a_window(config):
+    assert cache_of(Keeping(layer_types=["full_attention"])) == "past_key_values"
+    assert cache_of(Keeping(**config)) is None
+
+
+def test_a_model_whose_cache_comes_in_a_tuple_is_read_anew():
+    said = generate(Keeping(), [[0], [3, 4]], TASK, length=3)
+    assert said == generate(Counting(), [[0], [3, 4]], TASK, length=3)

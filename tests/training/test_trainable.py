@@ -1,5 +1,7 @@
 """What may move: rows, places, all; and layers that compute the gradient of their rows alone."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -11,9 +13,11 @@ from torch.nn import functional as F
 from untrain.core.errors import ModelError
 from untrain.core.mask import Mask
 from untrain.core.metering import metered
-from untrain.data.examples import Examples
+from untrain.data.examples import Batch, Examples
 from untrain.models.tasks.classification import Classification
 from untrain.training import row_gradients
+from untrain.training.data_parallel import WholeStep
+from untrain.training.descend import MAGNIFIED, _Walk
 from untrain.training.learners.train import fit
 from untrain.training.row_gradients import only_rows
 from untrain.training.steps import SGD, Steps
@@ -305,3 +309,16 @@ def test_gradients_of_weights_in_float16_that_overflow_are_taken_again():
     fit(model, examples, Steps(lr=1e-4, epochs=1, batch=2, optimizer=SGD(momentum=0.0)), Classification(), 0)
     # The gradient is 200 times 0.98, which magnified is beyond what float16 has.
     assert model.weight.flatten().tolist() == pytest.approx([0.0196, 0.0004], abs=2e-4)
+
+
+def test_a_part_of_a_gradient_that_overflows_on_another_process_is_taken_again_here_too(monkeypatch):
+    model, there = nn.Linear(1, 2, bias=False).half(), iter(([1.0], [0.0]))
+    monkeypatch.setattr("untrain.training.descend.process_group", lambda: SimpleNamespace(total=lambda mine: next(there)))
+    parallel = WholeStep()
+    parallel.sharded = True
+    walk = _Walk(model, lambda batch: model(batch.x).float().sum(), trainable_parts(model, None), torch.device("cpu"), parallel)
+    walk.gradients([Batch({"x": torch.ones(2, 1, dtype=torch.float16)}, torch.arange(2))])
+    assert walk.magnified == MAGNIFIED / 2
+    assert next(there, None) is None
+    assert model.weight.grad is None
+    assert walk.trainable[0].optimized.grad.flatten().tolist() == [2.0, 2.0]

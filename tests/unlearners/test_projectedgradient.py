@@ -21,7 +21,8 @@ from untrain.training.keepers.inputcovariance import input_moments, moments_with
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, AdamW, Constant, Geometric, Moment, Steps
 from untrain.training.toy import small
-from untrain.unlearners.projectedgradient import ProjectedGradient
+from untrain.training.toy_text import small_text
+from untrain.unlearners.projectedgradient import ProjectedGradient, _forget_batches
 
 WHOLE = Subspace(share=0.9999999, count="plus_one")  # all directions that there are
 LONG = Steps(lr=0.1, epochs=300, batch=16, optimizer=SGD(momentum=0.0), schedule=Constant(), buffers="freeze")
@@ -412,3 +413,12 @@ def test_a_mask_of_whole_channels_is_exact_and_one_through_rows_says_that_it_is_
     places = masked(lambda bits: bits.copy_(torch.rand(bits.shape, generator=torch.Generator().manual_seed(2)) < 0.3))
     assert any("takes some weights of a row and leaves others" in note for note in places.notes)
     assert change(model, places.model, posed.rest) > 1e-6
+
+
+def test_texts_of_alike_length_meet_in_a_batch_where_steps_say_so():
+    _, problem = small_text()
+    pads = [
+        sum(int((batch.x < 0).sum()) for epoch in range(4) for (batch,) in _forget_batches(problem, steps).draw(epoch))
+        for steps in (Steps(epochs=4, batch=3), Steps(epochs=4, batch=3, alike=4))
+    ]
+    assert pads[1] < pads[0]

@@ -42,12 +42,15 @@ def by_length(
     sorted_batches: list[np.ndarray[Any, Any]] = []
     for start in range(0, len(batches), among):
         window = batches[start : start + among]
-        rows = np.concatenate(window)
+        rows, sizes = np.concatenate(window), [len(batch) for batch in window]
         rows = rows[np.argsort(lengths[rows], kind="stable")]
-        parts = np.split(rows, np.cumsum([len(batch) for batch in window])[:-1])
-        last = start + among >= len(batches) and len(batches[-1]) != len(batches[0])
-        order = [*rng.permutation(len(parts) - last).tolist(), *([len(parts) - 1] if last else [])]
-        sorted_batches += [parts[at] for at in order]
+        # In a smaller batch a row counts for more: chance decides which lengths that falls to.
+        last = start + among >= len(batches) and sizes[-1] != len(batches[0])
+        place = int(rng.integers(len(sizes))) if last else len(sizes)
+        sizes.insert(place, sizes.pop())
+        parts = np.split(rows, np.cumsum(sizes)[:-1])
+        end = [parts.pop(place)] if last else []
+        sorted_batches += [*(parts[at] for at in rng.permutation(len(parts)).tolist()), *end]
     return sorted_batches
 
 

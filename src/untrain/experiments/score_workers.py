@@ -44,7 +44,8 @@ def score_remotely(key: str, path: str, chosen: list[Evaluator] | None, progress
 
 
 def _written_to(file: Path) -> OnProgress:
-    """A callback that adds a line to a file for each method that is scored."""
+    """A callback that adds a line to a file for each method that is scored; a worker that takes up a dead one's run begins anew."""
+    file.unlink(missing_ok=True)
 
     def write(at: Progress) -> None:
         if at.note is None:
@@ -62,7 +63,8 @@ def _watched(folder: Path, tracker: ProgressTracker) -> Iterator[None]:
 
     def look() -> None:
         for file in sorted(folder.iterdir()):
-            lines = file.read_text(encoding="utf-8").split("\n")[:-1]  # the last is not whole yet
+            # The last is not whole yet, and a worker that was killed may have left half a letter.
+            lines = file.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
             if len(lines) > seen.get(file, 0):
                 tracker.finished(lines[-1], len(lines) - seen.get(file, 0))
                 seen[file] = len(lines)

@@ -157,7 +157,9 @@ class _Walk:
         return total
 
     def _finite(self) -> bool:
-        return all(bool(torch.isfinite(g).all()) for part in self.trainable if (g := part.optimized.grad) is not None)
+        finite = all(bool(torch.isfinite(g).all()) for part in self.trainable if (g := part.optimized.grad) is not None)
+        # Of a sharded model each process sees its part of the gradient, and all have to take the step again together.
+        return process_group().total(float(not finite)) == [0.0] if self.parallel.sharded else finite
 
     def _backward(self, share: float, batches: list[Batch | None]) -> Tensor:
         # Only a batch of one can leave a batch-norm layer without statistics: other steps do without the hooks.

@@ -89,7 +89,8 @@ def match(model: nn.Module, problem: Problem, sides: tuple[Tensor, Tensor], samp
 
     def draw(epoch: int) -> Iterator[tuple[Batch]]:
         # Targets are of the examples as they are, so these are matched as they are, whatever the learner augments.
-        return ((batch,) for batch in walk(examples, steps.batch, np.random.default_rng((problem.seed, epoch))))
+        rng = np.random.default_rng((problem.seed, epoch))
+        return ((batch,) for batch in walk(examples, steps.batch, rng, alike=steps.alike))
 
     def loss(batch: Batch) -> Tensor:
         return (task.forward(model, batch) - batch.fields[TARGET]).square().mean()

@@ -115,7 +115,7 @@ def _forget_batches(problem: Problem, steps: Steps) -> Plan:
     """Once through the forget set in each epoch, in a new order, as it is: what augmentation makes of it was not protected from."""
 
     def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
-        for batch in walk(problem.forget, steps.batch, np.random.default_rng((problem.seed, epoch))):
+        for batch in walk(problem.forget, steps.batch, np.random.default_rng((problem.seed, epoch)), alike=steps.alike):
             yield (batch,)
 
     length = batching.count(len(problem.forget), steps.batch)
