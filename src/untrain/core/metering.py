@@ -13,27 +13,9 @@ from untrain.core.errors import RunFailed
 from untrain.core.flops import count_flops
 from untrain.core.peak_memory import peak_bytes, reset_peak
 from untrain.core.row_costs import RowCosts
+from untrain.core.step_limit import Loop, count_step
 
 T = TypeVar("T")
-
-
-@dataclass
-class Loop:
-    """Steps of gradient loops within a limit.
-
-    Args:
-        done: steps that were taken.
-        planned: steps that the loops begun so far would take.
-        largest: operations of the largest step of the running loop.
-        mark: operations at the check of the limit before the running step; None where no step runs.
-        stopped: whether the limit stopped the loop.
-    """
-
-    done: int = 0
-    planned: int = 0
-    largest: float = 0.0
-    mark: float | None = None
-    stopped: bool = False
 
 
 @dataclass
@@ -173,16 +155,11 @@ def has_limit() -> bool:
 def plan_steps(steps: int | None) -> None:
     """Announce a gradient loop of so many steps to the counts that have a limit; None where it goes on with one that was."""
     for meter, _, spent in _limited():
-        _count_step(meter.loop, spent)
+        count_step(meter.loop, spent)
         meter.loop.mark = None
         if steps is not None:
             meter.loop.planned += steps
             meter.loop.largest = 0.0
-
-
-def _count_step(loop: Loop, spent: float) -> None:
-    if loop.mark is not None and spent > loop.mark:
-        loop.done, loop.largest = loop.done + 1, max(loop.largest, spent - loop.mark)
 
 
 def limit_reached() -> bool:
@@ -202,7 +179,7 @@ def exceeds_limit() -> bool:
     stop = False
     for meter, limit, spent in _limited():
         loop = meter.loop
-        _count_step(loop, spent)
+        count_step(loop, spent)
         loop.mark = spent
         if spent + loop.largest > limit or spent >= limit:
             loop.mark = None

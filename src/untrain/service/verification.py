@@ -172,7 +172,7 @@ def run_again(file: Path, service: Service, ids: Sequence[str], job: Callable[[R
     about = read_certificate(file)["certificate"].get("run")
     number = about.get("number") if isinstance(about, dict) else None
     runs = [row for row in service.ledger.runs() if row["number"] == number]
-    if not runs:
+    if not runs or not isinstance(number, int):
         raise RequestError(f"the ledger of {service.folder} knows no run {number}")
     run, ledger = runs[0], service.ledger
     document = document_of(run)
