@@ -66,6 +66,7 @@ def main() -> None:
         "model": repr(scenario.model), **facts, "labels": labels, "attacks": {a: spec for a, (spec, _) in tried.items()},
         "cpu_seconds": round(sum(os.times()[:4])), "rows": list(rows.values()),
     }  # fmt: skip
+    (given.out / "robustness").mkdir(parents=True, exist_ok=True)
     write(given.out / "robustness" / f"authors-{given.authors}-{given.share:g}.json", document)
 
 
