@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from untrain.commands import inspect as api
 from untrain.commands.arguments import Document
@@ -34,6 +32,10 @@ def _show(document: Document, arguments: Arguments) -> None:
 
 
 def _columns(document: Document) -> None:
+    # Imported here, so that a ``--help`` does without.
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     for heading in ("column", "holds", "role", "empty"):
         table.add_column(heading)
