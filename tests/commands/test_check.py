@@ -51,6 +51,7 @@ NEEDS = {
     "ReplaceTokens": "ReplaceTokens(tokens=(1,), fill=0)",
     "HuggingFace": "HuggingFace(kind='vit')",
     "HuggingFaceLM": "HuggingFaceLM(kind='llama')",
+    "HuggingFaceText": "HuggingFaceText(kind='bert')",
     "LoRA": "LoRA(model=MLP())",
     "Pretrained": "Pretrained(model=ConvNet(width=4), weights='before.safetensors')",
 }

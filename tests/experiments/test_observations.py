@@ -31,8 +31,8 @@ from untrain.maths.representation_distance import lengths
 from untrain.runtime.store import Store
 
 OBSERVERS = [
-    "Activations", "Answers", "FewShot", "GradientNormMIA", "LinearProbe", "Pruning", "Quantization", "Relearn", "Rouge", "RUS",
-    "Steering", "VerbMem", "Weights", "ZlibMIA", "ZRF",
+    "Activations", "Answers", "FewShot", "GradientNormMIA", "JudgedAnswers", "LinearProbe", "Pruning", "Quantization", "Relearn",
+    "Rouge", "RUS", "Steering", "VerbMem", "Weights", "ZlibMIA", "ZRF",
 ]  # fmt: skip
 
 SCENARIO = ut.Digits(model=ut.MLP(width=6), steps=ut.Steps(lr=0.1, epochs=1, batch=256), request=ut.Random(fraction=0.05))

@@ -92,7 +92,7 @@ class Own(Unlearner):
     def unlearn(self, model, problem):
         with torch.no_grad():
             for name, p in model.named_parameters():
-                p.add_(0.1 * problem.retain.x.float().mean() * (1 if problem.trainable is None else problem.trainable.bits[name]))
+                p.add_(0.1 * len(problem.retain) ** 0.5 * (1 if problem.trainable is None else problem.trainable.bits[name]))
         return model
 '''
 

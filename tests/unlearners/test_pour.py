@@ -80,6 +80,6 @@ def test_it_neither_reads_the_examples_nor_needs_the_retain_set():
 def test_a_request_that_leaves_less_than_two_classes_is_noted():
     model, problem = small()
     outcome = POUR().run(model, problem)
-    assert any("leaves less than two: no class can be told from another" in note for note in outcome.notes)
+    assert any("leaves less than two: nothing is left to separate" in note for note in outcome.notes)
     logits = outcome.model(problem.rest.x).detach()
     assert float((logits - logits.mean(1, keepdim=True)).abs().max()) < 1e-4

@@ -93,7 +93,7 @@ def test_where_all_answers_are_alike_another_class_is_preferred_and_texts_are_re
     assert labels.max() <= 2
     model, problem = texts.problem("causal")
     one = texts.replace_forget(problem, take(problem.forget, np.array([0])))
-    with pytest.raises(DataError, match=r"none can stand in the place of another: take IdkDPO\(\) or AltPO\(\)"):
+    with pytest.raises(DataError, match=r"none can replace another: take IdkDPO\(\) or AltPO\(\)"):
         DPO()(model, one)
 
 

@@ -215,16 +215,25 @@ def it_leaves_frozen_statistics_alone(made: Unlearner | Recipe) -> None:
     steps = {name: each for name, each in vars(made).items() if isinstance(each, Steps)}
     if "steps" not in steps or expression_of(made).works_on is not nn.Module:
         return
-    frozen: dict[str, Any] = {name: replace(each, epochs=1, batch=16, buffers="freeze") for name, each in steps.items()}
     model, problem = small()
     try:
-        forgot = replace(made, **frozen)(model, problem)
+        forgot = _frozen(made)(model, problem)
     except NotFinite:
         return
     anew = {} if problem.init is None else dict(problem.init(problem.seed).named_buffers())
     before = dict(model.named_buffers())
     moved = [n for n, b in forgot.named_buffers() if not same(b, before[n]) and not (n in anew and same(b, anew[n]))]
     require(not moved, made, f"moved {', '.join(moved[:2])} although its steps say buffers='freeze'")
+
+
+def _frozen(made: Any) -> Any:
+    """The method with all steps frozen, those of a method within it too."""
+    fields: dict[str, Any] = {
+        name: replace(each, epochs=1, batch=16, buffers="freeze") if isinstance(each, Steps) else _frozen(each)
+        for name, each in vars(made).items()
+        if isinstance(each, Steps | Unlearner | Recipe)
+    }
+    return replace(made, **fields) if fields else made
 
 
 def it_works_on_a_transformer(made: Unlearner | Recipe) -> None:

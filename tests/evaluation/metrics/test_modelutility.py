@@ -69,4 +69,4 @@ def test_what_is_known_of_a_document_is_the_mean_over_its_questions():
     found = values(KnowMem(), observed(knowledge=asked))
     assert found["knowmem_forget"] == pytest.approx((0.4 + 0.9) / 2)
     assert (found["knowmem_retain"], found["knowmem_said"]) == (pytest.approx(0.5), 1.0)
-    assert found["knowmem_test"] == "nothing is asked about the test documents"
+    assert found["knowmem_test"] == "there are no questions about the test documents"

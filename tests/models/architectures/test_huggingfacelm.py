@@ -136,7 +136,7 @@ def test_a_folder_is_finetuned_forgets_and_comes_back_in_its_format(tmp_path):
     assert {n for n in before | after if before.get(n) != after.get(n)} <= {"_name_or_path", "transformers_version"}
     with pytest.raises(DataError, match="holds something already"):
         ut.write_model(forgot, back, folder)
-    with pytest.raises(DataError, match=r"there is no config\.json in it"):
+    with pytest.raises(DataError, match=r"it has no config\.json"):
         ut.write_model(forgot, tmp_path / "new", tmp_path)
     with pytest.raises(ModelError, match="is not a model of transformers"):
         ut.write_model(torch.nn.Linear(1, 1), tmp_path / "new", folder)

@@ -58,5 +58,5 @@ def test_what_no_factor_is_kept_of_is_refused(trained):
         Convex(l2=0.05, l1=0.01, keepers=(HessianFactor(),)).run(data)
     with pytest.raises(ModelError, match="works on models of kind ConvexModel; Sequential is not one"):
         ut.Train(model=ut.MLP(width=4), keepers=(HessianFactor(),)).run(data.with_inputs(data.x.float()))
-    with pytest.raises(ModelError, match="no HessianFactor of this version"):
+    with pytest.raises(ModelError, match="not a HessianFactor of this version"):
         KeptFactor.of({"weights": torch.ones(1)})

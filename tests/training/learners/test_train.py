@@ -67,7 +67,7 @@ def test_a_model_that_does_not_fit_the_examples_is_refused_before_training(data)
 @pytest.mark.parametrize(
     ("model", "side", "told"),
     [
-        (ConvNet(width=2), 4, r"reach the model as \(1, 4, 4\) .* asked about as \(1, 8, 8\): .*crop=4\)"),
+        (ConvNet(width=2), 4, r"reach the model as \(1, 4, 4\) .* to predict as \(1, 8, 8\): .*crop=4\)"),
         (ConvNet(width=2), 8, ""),
         (Preprocessed(model=ConvNet(width=2), crop=4), 4, ""),
         (Preprocessed(model=ConvNet(width=2), crop=4), 6, ""),

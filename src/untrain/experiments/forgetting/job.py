@@ -16,6 +16,7 @@ import torch
 from untrain.core.errors import DamageAlarm, DataError, ModelError, RequestError, RunFailed
 from untrain.core.file_digests import file_digest
 from untrain.core.metering import add_note, metered
+from untrain.core.paths import user_path
 from untrain.data.column_roles import DataChoices
 from untrain.data.examples import Examples, take
 from untrain.data.fingerprint import print_of
@@ -263,7 +264,7 @@ def _ended(opened: OpenedModel, chosen: Try, before: Judgement, job: ForgetJob) 
 def _source(source: Any) -> Document:
     """The origin of data, with the digest of their bytes where they are files."""
     if is_path(source):
-        return {"path": str(source), "sha256": file_digest(Path(source).expanduser())}
+        return {"path": str(source), "sha256": file_digest(user_path(source))}
     return {"path": str(source) if isinstance(source, str) else type(source).__name__, "sha256": None}
 
 
