@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import importlib.util
 import inspect
 import sys
@@ -76,6 +75,8 @@ def open_at(service: Place) -> Service:
 
 def user() -> str:
     """The name of the user, for the ledger."""
+    import getpass  # here, so that a ``--help`` does without
+
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # a container without names
@@ -98,6 +99,8 @@ def passphrase() -> bytes:
         return word
     if sys.stdin is None or not sys.stdin.isatty():
         raise BadInput(f"the key is encrypted: set {PASSPHRASE}, or run this at a terminal")
+    import getpass
+
     return getpass.getpass("Passphrase of the key: ").encode()
 
 
