@@ -29,16 +29,30 @@ Document = dict[str, Any]
 
 def page(document: Document) -> str:
     """What was done, which rows pass TOFU's test and what else tells them from retraining, and all numbers."""
-    facts, sizes = document["setting"], document["sizes"]
     head = [
         f"# TOFU, {document['authors']} authors: what the p-value lets pass", "",
-        f"{document['date']}, `{document['command']}`. {sizes['forget']} of {sizes['train']} answers are forgotten; "
-        f"`{document['model']}` from scratch, {document['seeds']} originals and {document['oracles']} retrained models. Nothing is "
-        f"chosen: each method has a row per length. {facts['machine']}, untrain {facts['untrain']}, torch {facts['torch']}; "
-        f"{document['cpu_seconds']} CPU seconds, of what was not in the store already.", "",
+        f"{made(document)} Nothing is chosen: each method has a row per length. {machine(document)}", "",
     ]  # fmt: skip
     return "\n".join(
         [*head, *conclusions(document), "", *claims(document), "", "## Methods", "", *table(document), "", *spellings(document), ""]
+    )
+
+
+def made(document: Document) -> str:
+    """What was forgotten, by what network, against how many models."""
+    sizes = document["sizes"]
+    return (
+        f"{document['date']}, `{document['command']}`. {sizes['forget']} of {sizes['train']} answers are forgotten; "
+        f"`{document['model']}` from scratch, {document['seeds']} originals and {document['oracles']} retrained models."
+    )
+
+
+def machine(document: Document) -> str:
+    """Where and how long it ran."""
+    facts = document["setting"]
+    return (
+        f"{facts['machine']}, untrain {facts['untrain']}, torch {facts['torch']}; {document['cpu_seconds']} CPU seconds, of what "
+        "was not in the store already."
     )
 
 

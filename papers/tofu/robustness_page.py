@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from papers.tofu.page import FOLDER, cell, done, named, spellings
+from papers.tofu.page import FOLDER, cell, done, machine, made, named, spellings
 from papers.vision.removal import publish
 
 HERE = FOLDER / "robustness"
@@ -14,13 +14,8 @@ Document = dict[str, Any]
 
 def page(document: Document) -> str:
     """What was done, what came back, and all numbers."""
-    facts, sizes = document["setting"], document["sizes"]
     head = [
-        f"# TOFU, {document['authors']} authors: what comes back", "",
-        f"{document['date']}, `{document['command']}`. {sizes['forget']} of {sizes['train']} answers are forgotten; "
-        f"`{document['model']}` from scratch, {document['seeds']} originals and {document['oracles']} retrained models. "
-        f"{facts['machine']}, untrain {facts['untrain']}, torch {facts['torch']}; {document['cpu_seconds']} CPU seconds, of what "
-        "was not in the store already.", "",
+        f"# TOFU, {document['authors']} authors: what comes back", "", f"{made(document)} {machine(document)}", "",
         "Each column is something that an adversary or an engineer may do to a model; the row of retrained models says what that "
         "brings out of a model which never saw the answers. Values are mean probabilities of the forgotten answers, for replies "
         "the share of their tokens that is said, and for relearning epochs, at most 10, until the loss on them is back: there the "

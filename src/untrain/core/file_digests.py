@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-PIECE = 1 << 20
-
 
 def file_digest(path: Path) -> str:
     """The SHA-256 of a file's bytes; of a folder that of the lines ``DIGEST  NAME`` of its files, by name.
@@ -23,8 +21,5 @@ def file_digest(path: Path) -> str:
         files = sorted(file for file in path.rglob("*") if file.is_file())
         lines = [f"{file_digest(file)}  {file.relative_to(path).as_posix()}" for file in files]
         return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
-    sha = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            sha.update(piece)
-    return sha.hexdigest()
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

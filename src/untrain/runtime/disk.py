@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import stat
@@ -24,12 +23,6 @@ def open_lock(path: Path) -> Any:
         file.close()
         raise OSError(errno.EINVAL, f"{path.name} is not a plain file")
     return file
-
-
-def sha256(file: Path) -> str:
-    """The SHA-256 of a file."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def store_error(path: Path, error: Exception) -> StoreError:

@@ -29,12 +29,13 @@ from safetensors.numpy import save_file
 
 from untrain.core.atomic_write import sync
 from untrain.core.errors import StoreError
+from untrain.core.file_digests import file_digest
 from untrain.core.paths import user_path
 from untrain.core.work_files import clear, work_name
 from untrain.runtime import upkeep
 from untrain.runtime._integrity import open_regular
 from untrain.runtime._layout import MARKER, open_folder
-from untrain.runtime.disk import open_lock, sha256, store_error
+from untrain.runtime.disk import open_lock, store_error
 from untrain.runtime.entry import Contents as Contents
 from untrain.runtime.entry import Entry as Entry
 from untrain.runtime.entry import damaged, failure_of
@@ -175,7 +176,7 @@ class Store:
             for name, group in (tensors or {}).items():
                 # Not np.ascontiguousarray, which makes a row of a single number.
                 save_file({k: np.asarray(v, order="C") for k, v in group.items()}, work / f"{name}.safetensors")
-            files = {f.name: {"bytes": f.stat().st_size, "sha256": sha256(f)} for f in sorted(work.iterdir())}
+            files = {f.name: {"bytes": f.stat().st_size, "sha256": file_digest(f)} for f in sorted(work.iterdir())}
             whole = {"key": key, "made": time.time(), "ingredients": dict(ingredients), "files": files, **record}
             (work / RECORD).write_bytes(seal(whole))
             for file in (*work.iterdir(), work):

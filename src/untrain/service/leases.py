@@ -12,8 +12,8 @@ from typing import Any
 from untrain.core.errors import RunFailed, UntrainError
 from untrain.core.work_files import is_abandoned
 from untrain.runtime.database import Row, Transaction
-from untrain.service.canonical import sha256
-from untrain.service.ledger import Ledger, RequestBatch, current, new_name, spelled, step
+from untrain.service.canonical import canonical, sha256
+from untrain.service.ledger import Ledger, RequestBatch, current, new_name, step
 from untrain.service.log import append, moment
 
 LEASE = 300.0  # seconds without a sign of life after which another worker takes a run over
@@ -96,7 +96,7 @@ def finish(ledger: Ledger, batch: RequestBatch, checkpoint: str, after: str, doc
     Raises:
         LostLease: another worker has the run by now.
     """
-    text, finished = spelled(document), moment()
+    text, finished = canonical(document), moment()
     values = {"state": "done", "after": after, "checkpoint": checkpoint, "document": text, "finished": finished}
     with ledger.database.writing() as tables:
         if current(tables)["sha256"] != batch.before or not tables.change("batches", _held(batch), values):

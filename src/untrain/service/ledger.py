@@ -9,7 +9,7 @@ from typing import Any
 
 from untrain.core.errors import DataError, RequestError, StoreError
 from untrain.runtime.database import Database, Row, TableLayout, Transaction
-from untrain.service.canonical import canonical, parse_canonical, sha256
+from untrain.service.canonical import parse_canonical, sha256
 from untrain.service.log import HEAD, LOG, append, body_of, check_log, moment
 from untrain.service.states import DONE, check_step
 from untrain.service.subjects import Salt
@@ -34,7 +34,6 @@ BATCHES = TableLayout(
 )  # fmt: skip
 CHECKPOINTS = TableLayout("start", {"one": int, "checkpoint": str, "sha256": str}, ("one",))
 TABLES = (LOG, HEAD, REQUESTS, SUBJECTS, BATCHES, CHECKPOINTS)
-FOREVER = "9999"
 
 
 @dataclass(frozen=True)
@@ -277,8 +276,3 @@ def document_of(row: Row) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise DataError(f"{name} is not a document of untrain: it is not an object")
     return document
-
-
-def spelled(document: Any) -> str:
-    """A document as a row keeps it."""
-    return canonical(document)

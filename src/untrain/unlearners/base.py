@@ -196,7 +196,31 @@ def resolve_trainable(model: nn.Module, problem: Problem) -> Problem:
     return replace(problem, mask=mask, trainable=trainable)
 
 
-class Localized(Unlearner):
+class Wrapping(Unlearner, role=True):
+    """An unlearner around another one: what the inner one needs and imitates, it needs and imitates too."""
+
+    unlearner: Unlearner
+
+    def needed(self) -> frozenset[str]:
+        """As the unlearner's."""
+        return self.unlearner.needed()
+
+    @property
+    def oracles(self) -> int:
+        """As many as the unlearner imitates."""
+        return self.unlearner.oracles
+
+    @property
+    def estimation(self) -> Estimation | None:
+        """That of the unlearner."""
+        return self.unlearner.estimation
+
+    def may_be_unchanged(self, problem: Problem) -> bool:
+        """As the unlearner says."""
+        return self.unlearner.may_be_unchanged(problem)
+
+
+class Localized(Wrapping):
     """``unlearner @ localizer``: the unlearner, confined to the localizer's mask.
 
     >>> from untrain.core.spec import parse
@@ -220,20 +244,6 @@ class Localized(Unlearner):
     def needed(self) -> frozenset[str]:
         """Names of all that either part needs."""
         return self.unlearner.needed() | self.localizer.needed()
-
-    @property
-    def oracles(self) -> int:
-        """As many as the unlearner imitates."""
-        return self.unlearner.oracles
-
-    @property
-    def estimation(self) -> Estimation | None:
-        """That of the unlearner."""
-        return self.unlearner.estimation
-
-    def may_be_unchanged(self, problem: Problem) -> bool:
-        """As the unlearner says."""
-        return self.unlearner.may_be_unchanged(problem)
 
     def with_mask(self, model: nn.Module, problem: Problem) -> Problem:
         """The problem with the localizer's mask."""

@@ -7,19 +7,18 @@ from typing import Annotated, ClassVar
 
 from torch import nn
 
-from untrain.attribution.estimation import Estimation
 from untrain.core.errors import MaskError, ModelError, SpecError
 from untrain.core.fields import Count, Positive
 from untrain.core.search_space import SearchHint
 from untrain.core.seeds import derive_seed
 from untrain.training.low_rank import add_low_rank, low_rank_moved, merge_low_rank
 from untrain.training.problem import Problem
-from untrain.unlearners.base import Localized, Unlearner
+from untrain.unlearners.base import Localized, Unlearner, Wrapping
 from untrain.unlearners.guarantee import Release
 from untrain.unlearners.npo import NPO
 
 
-class LowRank(Unlearner):
+class LowRank(Wrapping):
     """An unlearner that moves ``scale * B A`` of rank r beside each linear layer and convolution, and adds it at the end.
 
     The weights themselves stay while it trains, so that gradients and the optimizer's memory are those of a few numbers per unit;
@@ -47,24 +46,6 @@ class LowRank(Unlearner):
             raise SpecError(f"LowRank({self.unlearner!r}): confine the whole, as LowRank(...) @ Gradient(), and not its unlearner")
         if self.unlearner.works_on is not nn.Module:
             raise SpecError(f"LowRank: {self.unlearner!r} changes a {self.unlearner.works_on.__name__}, which has no linear layers")
-
-    def needed(self) -> frozenset[str]:
-        """As the unlearner's."""
-        return self.unlearner.needed()
-
-    @property
-    def oracles(self) -> int:
-        """As many as the unlearner imitates."""
-        return self.unlearner.oracles
-
-    @property
-    def estimation(self) -> Estimation | None:
-        """That of the unlearner."""
-        return self.unlearner.estimation
-
-    def may_be_unchanged(self, problem: Problem) -> bool:
-        """As the unlearner says."""
-        return self.unlearner.may_be_unchanged(problem)
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model with the change added.

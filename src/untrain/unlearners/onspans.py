@@ -7,17 +7,16 @@ from typing import ClassVar
 
 from torch import nn
 
-from untrain.attribution.estimation import Estimation
 from untrain.core.errors import DataError, SpecError
 from untrain.data.ragged import SPANS
 from untrain.models.tasks.causallm import CausalLM
 from untrain.training.problem import Problem
-from untrain.unlearners.base import Localized, Unlearner
+from untrain.unlearners.base import Localized, Unlearner, Wrapping
 from untrain.unlearners.guarantee import Release
 from untrain.unlearners.npo import NPO
 
 
-class OnSpans(Unlearner):
+class OnSpans(Wrapping):
     """An unlearner that scores the tokens of spans alone in what it forgets, whatever the model learned by.
 
     Texts carry a field 'spans' for it: the labels of these tokens, and PAD elsewhere. ``Restor(spans=True)`` marks the answers to
@@ -44,24 +43,6 @@ class OnSpans(Unlearner):
             )
         if self.unlearner.works_on is not nn.Module:
             raise SpecError(f"OnSpans: {self.unlearner!r} changes a {self.unlearner.works_on.__name__}, which no loss moves")
-
-    def needed(self) -> frozenset[str]:
-        """As the unlearner's."""
-        return self.unlearner.needed()
-
-    @property
-    def oracles(self) -> int:
-        """As many as the unlearner imitates."""
-        return self.unlearner.oracles
-
-    @property
-    def estimation(self) -> Estimation | None:
-        """That of the unlearner."""
-        return self.unlearner.estimation
-
-    def may_be_unchanged(self, problem: Problem) -> bool:
-        """As the unlearner says."""
-        return self.unlearner.may_be_unchanged(problem)
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module | Release:
         """As the unlearner does, by the spans.

@@ -7,19 +7,18 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from untrain.attribution.estimation import Estimation
 from untrain.core.errors import RequestError, SpecError
 from untrain.core.seeds import derive_seed
 from untrain.data.examples import Batch, Examples
 from untrain.training.descend import descend
 from untrain.training.problem import Problem
 from untrain.training.steps import AdamW, Constant, Steps
-from untrain.unlearners.base import Localized, Unlearner
+from untrain.unlearners.base import Localized, Unlearner, Wrapping
 from untrain.unlearners.guarantee import Release
 from untrain.unlearners.npo import NPO
 
 
-class Repaired(Unlearner):
+class Repaired(Wrapping):
     """An unlearner, then a light finetune on examples that are not to be forgotten, as a step of its own.
 
     Losses that grow without an end distort a model, and a few steps on other text make it usable again. They may also bring back
@@ -54,21 +53,11 @@ class Repaired(Unlearner):
 
     def needed(self) -> frozenset[str]:
         """As the unlearner's, and the examples of the finetune with their labels."""
-        return self.unlearner.needed() | {"labels", self.on} | (super().needed() - self.needs)
-
-    @property
-    def oracles(self) -> int:
-        """As many as the unlearner imitates."""
-        return self.unlearner.oracles
-
-    @property
-    def estimation(self) -> Estimation | None:
-        """That of the unlearner."""
-        return self.unlearner.estimation
+        return super().needed() | {"labels", self.on}
 
     def may_be_unchanged(self, problem: Problem) -> bool:
         """As the unlearner says, where the finetune takes no step."""
-        return super().may_be_unchanged(problem) and self.unlearner.may_be_unchanged(problem)
+        return problem.epochs(self.steps) == 0 and super().may_be_unchanged(problem)
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model that forgot, finetuned.

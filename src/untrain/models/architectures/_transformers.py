@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from untrain.core.errors import MissingExtra
+from untrain.core.errors import MissingExtra, SpecError
 
 
 def _pairs(settings: Any) -> tuple[tuple[str, Any], ...]:
@@ -43,6 +43,29 @@ def _plain(value: Any) -> Any:
 
 
 Settings = Annotated[tuple[tuple[str, Any], ...], BeforeValidator(_pairs)]
+
+
+def check_choice(
+    who: str, checkpoint: str, kind: str, example: str, config: tuple[tuple[str, Any], ...], own: Mapping[str, str]
+) -> None:
+    """Check that one of ``checkpoint`` and ``kind`` is named, and that no setting is one that comes from elsewhere.
+
+    Args:
+        who: the architecture.
+        checkpoint: its field.
+        kind: its field.
+        example: of a kind.
+        config: names and values of settings.
+        own: where a setting comes from, by its name.
+
+    Raises:
+        SpecError: both or none are named, or a setting is set that the architecture sets.
+    """
+    if bool(checkpoint) == bool(kind):
+        raise SpecError(f"{who} is made of either checkpoint='owner/name' (or a folder), or kind={example!r} (or another)")
+    for name, _ in config:
+        if name in own:
+            raise SpecError(f"{who}: config sets {name!r}, which comes from {own[name]}: leave it out")
 
 
 @contextmanager

@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 from torch import nn
 
-from untrain.core.errors import SpecError
 from untrain.models.architectures._transformer import token_shape
-from untrain.models.architectures._transformers import Settings, digest_of, transformers_for
+from untrain.models.architectures._transformers import Settings, check_choice, digest_of, transformers_for
 from untrain.models.architectures.base import Architecture
 
 OWN = {"vocab_size": "the task's vocabulary", "max_position_embeddings": "the task's length", "n_positions": "the task's length"}
@@ -47,11 +46,7 @@ class HuggingFaceLM(Architecture):
     checkpointing: bool = False
 
     def __post_init__(self) -> None:
-        if bool(self.checkpoint) == bool(self.kind):
-            raise SpecError("HuggingFaceLM is made of either checkpoint='owner/name' (or a folder), or kind='llama' (or another)")
-        for name, _ in self.config:
-            if name in OWN:
-                raise SpecError(f"HuggingFaceLM: config sets {name!r}, which comes from {OWN[name]}: leave it out")
+        check_choice("HuggingFaceLM", self.checkpoint, self.kind, "llama", self.config, OWN)
 
     def begins_alike(self) -> bool:
         """Return whether its values are those of a checkpoint."""
@@ -100,6 +95,11 @@ class Described(nn.Module):
         return self.text
 
 
-def _plain_inputs(net: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def whole_mask(net: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Give a model of transformers its mask in whole numbers, as its own code has it."""
     mask = named.get("attention_mask")
-    return inputs, {"use_cache": False} | named | ({} if mask is None else {"attention_mask": mask.long()})
+    return inputs, named | ({} if mask is None else {"attention_mask": mask.long()})
+
+
+def _plain_inputs(net: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    return whole_mask(net, inputs, {"use_cache": False} | named)

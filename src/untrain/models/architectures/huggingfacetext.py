@@ -6,11 +6,10 @@ from typing import Any, Literal
 
 from torch import nn
 
-from untrain.core.errors import SpecError
 from untrain.models.architectures._transformer import token_shape
-from untrain.models.architectures._transformers import Settings, digest_of, transformers_for
+from untrain.models.architectures._transformers import Settings, check_choice, digest_of, transformers_for
 from untrain.models.architectures.base import Architecture
-from untrain.models.architectures.huggingfacelm import OWN, Described
+from untrain.models.architectures.huggingfacelm import OWN, Described, whole_mask
 
 KEPT = {**OWN, "num_labels": "the data", "id2label": "the data", "label2id": "the data"}
 
@@ -43,11 +42,7 @@ class HuggingFaceText(Architecture):
     weights: Literal["pretrained", "fresh"] = "pretrained"
 
     def __post_init__(self) -> None:
-        if bool(self.checkpoint) == bool(self.kind):
-            raise SpecError("HuggingFaceText is made of either checkpoint='owner/name' (or a folder), or kind='bert' (or another)")
-        for name, _ in self.config:
-            if name in KEPT:
-                raise SpecError(f"HuggingFaceText: config sets {name!r}, which comes from {KEPT[name]}: leave it out")
+        check_choice("HuggingFaceText", self.checkpoint, self.kind, "bert", self.config, KEPT)
 
     def begins_alike(self) -> bool:
         """Return whether its values are those of a checkpoint."""
@@ -72,11 +67,6 @@ class HuggingFaceText(Architecture):
         net: Any = library.loaded(self.checkpoint, config) if stored else library.drawn(config)
         net.head_names, net.read_saved = library.head_names(net), common.read_saved
         net.described = Described(f"transformers {common.VERSION}, config {digest_of(net.config)}")
-        net.register_forward_pre_hook(_whole_mask, with_kwargs=True)
+        net.register_forward_pre_hook(whole_mask, with_kwargs=True)
         network: nn.Module = net.eval()
         return network
-
-
-def _whole_mask(net: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    mask = named.get("attention_mask")
-    return inputs, named | ({} if mask is None else {"attention_mask": mask.long()})

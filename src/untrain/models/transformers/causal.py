@@ -43,9 +43,14 @@ def of_kind(kind: str, overrides: Overrides, length: int, vocabulary: int) -> Co
     """
     plain = plain_config(kind, KINDS, WHAT)
     check_settings(plain, overrides, f"kind={kind!r}")
+    return config_with(kind, token_settings(plain, length, vocabulary), overrides)
+
+
+def token_settings(plain: Config, length: int, vocabulary: int) -> dict[str, Any]:
+    """Settings of a kind for rows of so many tokens of a vocabulary."""
     places = {name: length for name in PLACES if hasattr(plain, name)}
     # Those of the published models are tokens of other vocabularies; which token ends an answer is the data's.
-    return config_with(kind, {"vocab_size": vocabulary, **places, **dict.fromkeys(SPECIAL)}, overrides)
+    return {"vocab_size": vocabulary, **places, **dict.fromkeys(SPECIAL)}
 
 
 def of_checkpoint(name: str, overrides: Overrides, length: int, vocabulary: int) -> Config:

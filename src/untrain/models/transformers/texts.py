@@ -7,14 +7,13 @@ from torch import nn
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING as CLASSES
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as KINDS
 
-from untrain.core.errors import ModelError
-from untrain.models.transformers.causal import PLACES, SPECIAL
+from untrain.models.transformers.causal import of_checkpoint as token_checkpoint
+from untrain.models.transformers.causal import token_settings
 from untrain.models.transformers.config import (
     Config,
     Overrides,
     check_settings,
     class_of,
-    config_of_checkpoint,
     config_with,
     draw_model,
     load_weights,
@@ -33,9 +32,8 @@ def of_kind(kind: str, overrides: Overrides, length: int, vocabulary: int, class
     """
     plain = plain_config(kind, KINDS, WHAT)
     check_settings(plain, overrides, f"kind={kind!r}")
-    places = {name: length for name in PLACES if hasattr(plain, name)}
-    special = dict.fromkeys(SPECIAL) | {"pad_token_id": 0}
-    return config_with(kind, {"vocab_size": vocabulary, "num_labels": classes, **places, **special}, overrides)
+    settings = token_settings(plain, length, vocabulary) | {"num_labels": classes, "pad_token_id": 0}
+    return config_with(kind, settings, overrides)
 
 
 def of_checkpoint(name: str, overrides: Overrides, length: int, vocabulary: int, classes: int) -> Config:
@@ -44,13 +42,7 @@ def of_checkpoint(name: str, overrides: Overrides, length: int, vocabulary: int,
     Raises:
         ModelError: it has fewer, there is no such checkpoint or setting, or it is quantised.
     """
-    config = config_of_checkpoint(name, overrides)
-    if config.vocab_size < vocabulary:
-        known = f"checkpoint={name!r} knows {config.vocab_size} tokens"
-        raise ModelError(f"{known}, and the data have {vocabulary}: take its own tokenizer")
-    places = next((getattr(config, each) for each in PLACES if getattr(config, each, None)), None)
-    if places is not None and places < length:
-        raise ModelError(f"checkpoint={name!r} has {places} places, and rows have up to {length} tokens: take length={places}")
+    config = token_checkpoint(name, overrides, length, vocabulary)
     if config.num_labels != classes:
         config.num_labels = classes
     return config
