@@ -29,7 +29,7 @@ DAMAGED: Outcome = "fails: over-forgets or broke something"
 OPEN: Outcome = "open"
 FORGET, KEEP = ("attack", "distance", "forget", "example"), ("test", "retain")  # what endpoints ask
 Forgetting = Literal["forgot", "remembers", "hides", "over-forgets", "open"]
-Keeping = Literal["kept", "broke", "worse", "open"]
+Keeping = Literal["kept", "broke", "worse", "differs", "open"]
 USUAL = 12  # retrained models of the usual design
 _MANY = 10.0  # times as many models, beyond which more of them are no advice
 _WIDER = 0.001  # chance below which unlearned models are said to spread more than retrained ones
@@ -53,7 +53,8 @@ class Ruling:
         lacks: endpoint -> why it is missing.
         notes: what the design cannot see, and what else is worth knowing.
         forgetting: what became of the forget set, in a word.
-        keeping: what became of the rest: 'broke' beyond a margin, or 'worse', which is shown, while by more than the margin is not.
+        keeping: what became of the rest: 'broke' is worse by more than a margin, 'worse' is worse, though by more than a margin is
+            not shown, 'differs' is that models answer otherwise there, and not less often right.
     """
 
     protocol: str
@@ -125,9 +126,11 @@ def rule(
     harms = harms_of(evidence, judged)
 
     def ruled(outcome: Outcome, because: str, close: str = "") -> Ruling:
-        shown = () if evidence.alarm else harms
-        kinds = dict.fromkeys(kind for kind, _ in shown)
-        became = forgetting_of(outcome, tuple(kinds), judged, lacks), keeping_of(tuple(kinds), judged, bool(evidence.alarm))
+        if evidence.alarm:
+            return Ruling(protocol.label, outcome, because, close, power, tuple(judged), lacks, tuple(notes), "open", "open")
+        kinds = tuple(dict.fromkeys(kind for kind, _ in harms))
+        lost = any(v.says == "distinguishable" and wording.loses_utility(v) for v in evidence.verdicts.values())
+        became = forgetting_of(outcome, kinds, judged, lacks), keeping_of(outcome, kinds, lost, judged)
         return Ruling(protocol.label, outcome, because, close, power, tuple(judged), lacks, tuple(notes), *became)
 
     if evidence.alarm:
@@ -176,21 +179,23 @@ def forgetting_of(outcome: Outcome, kinds: Sequence[str], judged: Sequence[Judge
         return wrong[0]  # type: ignore[return-value]  # as above
     asked = [j.says for j in judged if j.name in FORGET]
     whole = asked and not set(lacks) & set(FORGET)  # an endpoint that could not be had leaves it open
-    return "forgot" if whole and set(asked) == {"within"} and not kinds else "open"
+    return "forgot" if whole and set(asked) == {"within"} else "open"
 
 
-def keeping_of(kinds: Sequence[str], judged: Sequence[Judged], unfair: bool) -> Keeping:
-    """The fate of all other examples; nothing can be said where retraining is not a fair yardstick.
+def keeping_of(outcome: Outcome, kinds: Sequence[str], lost: bool, judged: Sequence[Judged]) -> Keeping:
+    """The fate of all other examples, by accuracy on them; ``lost`` where a score says that utility is.
 
-    >>> keeping_of(("remembers", "broke"), (), False), keeping_of((), (), False)
-    ('worse', 'open')
+    >>> keeping_of(REMEMBERS, ("remembers", "broke"), True, ()), keeping_of(DAMAGED, ("broke",), False, ())
+    ('worse', 'differs')
     """
     says = [j.says for j in judged if j.name in KEEP]
-    if unfair or ("broke" not in kinds and not says):
-        return "open"
     if "outside" in says:
         return "broke"
-    return "worse" if "broke" in kinds else "kept" if set(says) == {"within"} else "open"
+    if lost:
+        return "worse"
+    if outcome == DAMAGED and kinds[:1] == ("broke",):
+        return "differs"
+    return "kept" if says and set(says) == {"within"} else "open"
 
 
 def harms_of(evidence: Evidence, judged: Sequence[Judged]) -> list[tuple[str, str]]:

@@ -44,6 +44,7 @@ def broke(rows: Sequence[Row], labels: Mapping[str, str]) -> str:
                    "do worse elsewhere than retraining by more than the margin")),
         ("worse", ("does worse elsewhere, though whether by more than the margin is not shown",
                    "do worse elsewhere, though whether by more than the margin is not shown")),
+        ("differs", ("answers otherwise elsewhere than retrained models", "answer otherwise elsewhere than retrained models")),
         ("kept", ("is shown to do as well elsewhere", "are shown to do as well elsewhere")),
         ("open", ("is not shown to do as well elsewhere, nor worse", "are not shown to do as well elsewhere, nor worse")),
     ])  # fmt: skip
