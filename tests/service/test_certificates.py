@@ -199,7 +199,7 @@ def test_an_audit_joins_the_certificate(done, tmp_path):
     body = certificate(service, "R00001")
     assert body["audit"]["scores"]["klom"] == {key: value for key, value in score.items() if key != "more"}
     assert body["files"]["ids"]["sha256"] == list_digest(["u1", "u2"])  # of the certificate before: the list itself is gone
-    assert "An audit compared it with retrained models (1 scores below)" in body["conclusion"]
+    assert "An audit compared it with 8 models that were trained without these rows (1 scores below)" in body["conclusion"]
     assert service.ledger.check() == []
     publisher(service, no_word)(service, "R00001")
     assert "klom" in (service.certificates / "R00001.html").read_text()

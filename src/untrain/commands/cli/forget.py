@@ -30,6 +30,13 @@ def _show(document: Document, arguments: Arguments) -> None:
         typer.echo(printable(f"note: {note}"))
     typer.echo(printable(f"checkpoint: {document['out']['path']}"))
     typer.echo(printable(f"document: {document['out']['path']}.json"))
+    if audit := document.get("audit"):
+        by = f"{audit['oracles']} models trained without the forgotten rows and {audit['originals']} with them"
+        typer.echo(printable(f"audit: {audit['conclusion']} ({by})"))
+        typer.echo(printable(f"tests: {audit['tests']}"))
+        for line in audit["warnings"]:
+            typer.echo(printable(f"warning: {line}"))
+        typer.echo(printable(f"report: {audit['report']}"))
 
 
 def _alike(before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:

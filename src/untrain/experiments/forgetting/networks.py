@@ -75,7 +75,9 @@ def open_weights(source: str | Path, data: Understood, valid: Understood | None,
     kind = f"{opened.kind} file{place}, {kinds}"
     assumed = "" if choices.steps is not None else GUESS
     held_out = shown[1] if valid is not None else None
-    return OpenedModel(opened.path, kind, model, learner, assumed, task, train, held_out, opened.rounded, opened.write)
+    return OpenedModel(
+        opened.path, kind, model, learner, assumed, task, train, held_out, opened.rounded, opened.write, place=opened.found.at
+    )  # fmt: skip
 
 
 def open_model_folder(path: Path, data: Understood, valid: Understood | None, choices: ModelChoices) -> OpenedModel:

@@ -31,6 +31,7 @@ class OpenedModel:
         rounded: rounds weights in place as the written checkpoint will hold them.
         write: writes a model as a new checkpoint, at a path where nothing is.
         exact: whether training again gives the one optimum, whatever the seed.
+        place: of the weights in the file; empty where it holds nothing else.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class OpenedModel:
     rounded: Callable[[nn.Module], nn.Module]
     write: Callable[[nn.Module, Path], None]
     exact: bool = False
+    place: str = ""
 
 
 @dataclass(frozen=True, eq=False)
