@@ -114,11 +114,9 @@ class PlannedAudit:
 
     def script_jobs(self) -> list[ScriptJob]:
         """The models that the script trains."""
-        rows, jobs = self.scene.prints, self.jobs
-        parts = {"oracle": (self.ids, rows["retain"]), "original": ((), rows["train"])}
-        return [
-            ScriptJob(job.label, parts[job.kind][0], seed_of(self.seed, job.kind, job.index), parts[job.kind][1]) for job in jobs
-        ]
+        prints = self.scene.prints
+        parts = {"oracle": (self.ids, prints["retain"]), "original": ((), prints["train"])}
+        return [ScriptJob(job.label, *parts[job.kind], seed_of(self.seed, job.kind, job.index)) for job in self.jobs]
 
     @cached_property
     def cost(self) -> Price:
@@ -139,8 +137,12 @@ class PlannedAudit:
         options = RunOptions(self.setting)
         comparison = Comparison(self.scene.scenario, (), 0, self.oracles, self.seed)
         power = plan(comparison, self.scene, self.store, self.setting, 1, options.protocol, 1)
-        by = "your training script" if self.choices.script is not None else repr(self.opened.learner)
-        return [f"audit by {by}: {self.cost.to_text()}", *([] if power is None else [power.to_text()])]
+        by, words = repr(self.opened.learner), self.cost.to_text()
+        if self.choices.script is not None:
+            by = "your training script"
+            if self.cost.seconds is None:
+                words = f"{words.partition(';')[0]}; how long that takes is known once one is trained"
+        return [f"audit by {by}: {words}", *([] if power is None else [power.to_text()])]
 
 
 def plan_audit(opened: OpenedModel, drawn: DrawnRequest, choices: AuditChoices, seed: int) -> PlannedAudit:
@@ -181,7 +183,8 @@ def evidence(planned: PlannedAudit, model: nn.Module, name: str, folder: Path) -
     began, scene, setting, choices = time.perf_counter(), planned.scene, planned.setting, planned.choices
     store, cost = Store(choices.store), planned.cost.document()
     with metered() as meter:
-        keys = _by_script(planned, store, folder) if choices.script is not None else _by_learner(planned, store)
+        script = choices.script
+        keys = _by_learner(planned, store) if script is None else _by_script(planned, script, store, folder)
         alike = scene.learner.deterministic
         ours = store_checkpoints([model.state_dict()], scene, setting, "unlearned", store, alike)
         first = store_checkpoints([planned.opened.model.state_dict()], scene, setting, "originals", store, alike)
@@ -211,10 +214,9 @@ def _by_learner(planned: PlannedAudit, store: Store) -> dict[str, list[str]]:
     return keys
 
 
-def _by_script(planned: PlannedAudit, store: Store, folder: Path) -> dict[str, list[str]]:
+def _by_script(planned: PlannedAudit, script: TrainingScript, store: Store, folder: Path) -> dict[str, list[str]]:
     """Keys of models of the user's script."""
     scene, choices = planned.scene, planned.choices
-    assert choices.script is not None
     place = planned.opened.place
 
     def read(path: Path, who: str) -> State:
@@ -227,7 +229,7 @@ def _by_script(planned: PlannedAudit, store: Store, folder: Path) -> dict[str, l
 
     options = ScriptOptions(store, choices.workers, folder, planned.opened.path.suffix, read, choices.on_progress)
     jobs = planned.script_jobs()
-    states = train_by_script(choices.script, jobs, options)
+    states = train_by_script(script, jobs, options)
     keys: dict[str, list[str]] = {}
     for kind in ("oracle", "original"):
         some = [state for job, state in zip(planned.jobs, states, strict=True) if job.kind == kind]
@@ -246,7 +248,7 @@ def _refuse_equal(kind: str, states: Sequence[State]) -> None:
 
 
 def _document(planned: PlannedAudit, run: Document, folder: Path) -> Document:
-    """What is kept of an audit beside the checkpoint: scores with intervals and floors, the conclusion, and its basis.
+    """The part of an audit that is kept beside the checkpoint: conclusion, scores with intervals and floors, basis.
 
     Scores that could not be computed are in the report alone, with the reasons.
     """

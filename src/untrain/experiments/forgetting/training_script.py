@@ -98,7 +98,7 @@ class Scripted(Learner):
     """A learner whose models the user's own script trains elsewhere; here it only makes the network.
 
     Args:
-        by: makes the network, and says how it is asked.
+        by: makes the network, and knows its task.
         command: of the script.
 
     Source: the user.
