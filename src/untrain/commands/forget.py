@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Missing = Literal["refuse", "skip"]
 Twins = Literal["", "exact", "near"]
+Adapters = Literal["auto", "never"]
 
 
 def forget(
@@ -30,7 +31,8 @@ def forget(
     out: str | None = None, dry_run: bool = False, accept_damage: bool = False, max_fall: str | float = "",
     max_rise: str | float = "", id: str = "", label: str = "", owner: str = "", x: Sequence[str] = (),
     class_names: Sequence[str] = (), side: Count | None = None, transform: Any = None, tokenizer: str = "",
-    length: Count | None = None, steps: str | Steps | None = None, device: str = "cpu", threads: Count = 1, seed: Seed = 0,
+    length: Count | None = None, steps: str | Steps | None = None, base: str = "", prompt: str = "",
+    adapters: Adapters = "auto", device: str = "cpu", threads: Count = 1, seed: Seed = 0,
     audit: bool = False, oracles: Count | None = None, train_with: str = "", store: str | Path | None = None,
     workers: Count = 1, on_progress: OnProgress | None = None,
 ) -> Document:  # fmt: skip
@@ -77,6 +79,9 @@ def forget(
         tokenizer: folder with tokenizer.json; by default that of the model.
         length: most tokens of a row; None takes what the model has room for, up to 512.
         steps: how the model was trained, such as "Steps(lr=0.1, epochs=30)"; training again repeats it.
+        base: folder of the language model that training began from; training again begins there too.
+        prompt: form of a question and its answer, such as "Q: {question}\\nA: {answer}"; by default the model's chat template.
+        adapters: whether low-rank adapters are trained beside the weights of a large language model ('auto'), or 'never'.
         threads: threads of torch.
         audit: train models without the forgotten rows, and compare the new checkpoint with them.
         oracles: number of these models; None for the 19 that a test of one checkpoint needs.
@@ -104,7 +109,11 @@ def forget(
         raise BadInput("say which checkpoint: --model FILE or FOLDER")
     if data is None:
         raise BadInput("say which data the model was trained on: --data FILE or FOLDER")
-    for name, given, words in (("missing", missing, get_args(Missing)), ("twins", twins, get_args(Twins))):
+    for name, given, words in (
+        ("missing", missing, get_args(Missing)),
+        ("twins", twins, get_args(Twins)),
+        ("adapters", adapters, get_args(Adapters)),
+    ):
         if given not in words:
             raise BadInput(f"{name}={given!r}{suggest(given, words)}: one of {', '.join(filter(None, words))} is needed")
     asked = GivenRequest(forget, where, tuple(forget_classes), tuple(forget_owners), column, missing == "skip")
@@ -112,7 +121,9 @@ def forget(
     job = ForgetJob(
         model=model, data=data, valid=valid, asked=asked,
         columns=DataChoices(id, label, owner, tuple(x), tuple(class_names), side),
-        choices=ModelChoices(_network(network), _steps(steps), _function("transform", transform), tokenizer, length, device),
+        choices=ModelChoices(
+            _network(network), _steps(steps), _function("transform", transform), tokenizer, length, device, base, prompt, adapters
+        ),
         method=_method(method), budget=_share("budget", budget), gap=_share("gap", gap), tolerance=Tolerance(fall, rise),
         twins=twins, out=out, accept_damage=accept_damage, seed=seed, say=lambda line: say(on_progress, line),
         audit=_audit(audit, oracles, train_with, store, workers, threads, on_progress),

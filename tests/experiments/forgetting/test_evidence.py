@@ -150,6 +150,6 @@ def test_where_training_again_has_one_exact_result_one_oracle_stands_for_all(tmp
     made = forget(tmp_path, model=str(tmp_path / "m.json"), network=None, steps=None, method="auto", oracles=None)
     assert (made["audit"]["price"]["train"], made["audit"]["originals"]) == (1, 1)
     assert made["audit"]["scores"]["disagreement_forget"]["value"] == 0.0
+    script = "python train.py {ids} {seed} {checkpoint}"
     with pytest.raises(BadInput, match="leave --train-with out"):
-        script = "python train.py {ids} {seed} {checkpoint}"
         forget(tmp_path, model=str(tmp_path / "m.json"), network=None, steps=None, method="auto", train_with=script)

@@ -157,6 +157,8 @@ def plan_audit(opened: OpenedModel, drawn: DrawnRequest, choices: AuditChoices, 
         raise BadInput(f"oracles={choices.oracles}: at least 2 (for a floor) are needed")
     if choices.script is not None and opened.exact:
         raise BadInput("training again has one exact result here, which needs no script: leave --train-with out")
+    if choices.script is None and opened.obstacle:
+        raise BadInput(opened.obstacle)
     learner = opened.learner
     if choices.script is not None:
         learner = Scripted(by=learner, command=" ".join(choices.script.words))

@@ -210,6 +210,14 @@ def _judged(opened: OpenedModel, sides: Sides) -> Judgement:
         ModelError: it does no better on them than a guess that knows how frequent classes are.
     """
     before = judge(opened.model, sides, opened.task)
+    if before.retain.by_loss:
+        loss = float(before.retain.loss.mean())
+        if loss > opened.task.guess(opened.train):
+            raise ModelError(
+                f"the loss of the checkpoint on its own training texts is {loss:.2f} nats per token, more than that of a guess "
+                "without looking: tokenizer or texts are not those that it was trained with; see --prompt"
+            )
+        return before
     y = np.asarray(opened.train.y[:].cpu().numpy())
     shares = np.bincount(y) / len(y)
     guess = float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
@@ -237,7 +245,10 @@ def _alarm(tries: list[Try], document: Document, automatic_choice: bool) -> Dama
     """The error of a model that got worse, with what to try."""
     last = next((made for made in reversed(tries) if made.alarms), tries[-1])
     reasons = "; ".join(map(alarm_text, last.alarms)) or last.reason
-    if automatic_choice:
+    obstacle = document["plan"]["retraining"]["obstacle"]
+    if automatic_choice and obstacle:
+        cure = f"{obstacle}; or raise --budget, or name a method, such as --method NPO"
+    elif automatic_choice:
         cure = "say how the model was trained, --steps, so that training again repeats it; or --accept-damage"
     else:
         cure = "lower its lr or epochs, try --method auto or --method Retrain, or --accept-damage"
