@@ -12,7 +12,7 @@ from torch.optim.optimizer import Optimizer
 
 
 class _Eager(Optimizer):
-    """What any optimizer needs before its first step."""
+    """The methods that any optimizer has."""
 
     add_param_group = unwrap(Optimizer.add_param_group)
     zero_grad = unwrap(Optimizer.zero_grad)
@@ -41,7 +41,7 @@ class EagerAdamW(_Eager, torch.optim.AdamW):
     >>> optimizer = EagerAdamW([weight], lr=0.5, weight_decay=0.0)
     >>> weight.sum().backward()
     >>> optimizer.step()
-    >>> weight.tolist()
+    >>> [round(w, 4) for w in weight.tolist()]
     [0.5, 0.5]
     """
 
