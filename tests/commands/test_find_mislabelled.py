@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def test_planted_labels_come_first_and_the_likely_label_is_the_true_one(noisy, f
     assert len(false) == 0  # the clouds lie apart
     assert len(rows) == found[0]["found"] >= 27  # of 30: how many are wrong is an estimate of cleanlab
     assert all(each["likely"] == true[each["row"]] for each in listed)
-    assert all(a["score"] <= b["score"] for a, b in zip(listed, listed[1:], strict=False))
+    assert all(a["score"] <= b["score"] for a, b in pairwise(listed))
     assert 0.85 < found[0]["accuracy"] <= 0.92 > found[0]["guess"]  # a tenth of the labels is wrong, and no model can know
 
 

@@ -39,8 +39,8 @@ def find_mislabelled(
         untrain find-mislabelled reviews.csv --out doubtful.csv
         untrain find-mislabelled photos/ --network "ResNet(width=8)" --side 32 --out doubtful.csv
 
-    Models are trained on all folds of the data but one and asked about that one; cleanlab judges their answers. Each fold stays in
-    the store, so that what was interrupted goes on.
+    Models are trained on all folds of the data but one and predict that one; cleanlab compares labels and predictions. Each fold
+    stays in the store, so that what was interrupted goes on.
 
     Args:
         data: data with labels, as of `untrain inspect`.

@@ -52,9 +52,7 @@ def draw_folds(labels: Array, groups: Array, folds: int, seed: int) -> Array:
     """
     known, first, group = np.unique(groups, return_index=True, return_inverse=True)
     if not 2 <= folds <= len(known):
-        raise BadInput(
-            f"folds={folds}: from 2 to {len(known)} are possible, as {len(labels)} rows differ in id and inputs so often"
-        )
+        raise BadInput(f"folds={folds}: from 2 to {len(known)} are possible: {len(labels)} rows have so many ids and inputs")
     order = np.random.default_rng(seed).permutation(len(known))
     order = order[np.argsort(labels[first[order]], kind="stable")]
     fold = np.empty(len(known), dtype=np.int64)

@@ -21,8 +21,8 @@ def _show(document: Document, arguments: Arguments) -> None:
     count, rows, listed = document["found"], document["rows"], document["listed"]
     typer.echo(f"{count:,} of {rows:,} labels are probably wrong ({count / rows:.1%})")
     typer.echo(
-        f"models of {document['folds']} folds get {document['accuracy']:.1%} of the rows right that they did not see; a guess at the "
-        f"commonest label gets {document['guess']:.1%}"
+        f"models of {document['folds']} folds get {document['accuracy']:.1%} of the rows right that they did not see; a guess at "
+        f"the commonest label gets {document['guess']:.1%}"
     )
     for each in listed[:SHOWN]:
         typer.echo(

@@ -1,1 +1,1 @@
-"""Rows whose label is probably wrong: models that did not see a row are asked about it."""
+"""Rows with a label that is probably wrong, by predictions of models that did not see them."""

@@ -24,7 +24,7 @@ def need_cleanlab() -> None:
 
 
 def label_issues(labels: Array, probabilities: Array) -> tuple[Array, Array]:
-    """Whether each label is probably wrong, bool (n,), and its score, (n,): lower is worse.
+    """Judge labels: whether each is probably wrong, bool (n,), and its score, (n,), lower is worse.
 
     >>> sure = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.95, 0.05], [0.1, 0.9]])
     >>> found, scores = label_issues(np.array([0, 0, 1, 1, 1, 1]), sure)

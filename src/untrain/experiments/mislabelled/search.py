@@ -1,4 +1,4 @@
-"""The search for wrong labels: models of all folds but one are asked about that one, and cleanlab judges their answers."""
+"""The search for wrong labels: models of all folds but one predict that one, and cleanlab compares labels and predictions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """Rows of the data with what models that did not see them say.
+    """Rows of the data with predictions of models that did not see them.
 
     Args:
         probabilities: of the classes, (n, c).
@@ -63,7 +63,7 @@ def search_labels(
 
     Raises:
         BadInput: there are too few rows for the folds.
-        RunFailed: the models learned nothing, so that their answers say nothing about labels.
+        RunFailed: the models learned nothing, so that their predictions say nothing about labels.
     """
     train = ground.train
     labels = np.asarray(train.y.cpu().numpy())
@@ -90,7 +90,7 @@ def _groups(train: Examples) -> Array:
 
 
 def _checked(train: Examples, labels: Array, fold: Array) -> Array:
-    """Whether each row is of a class that the model that is asked about it has seen."""
+    """Mark the rows of classes that the model that predicts them has seen."""
     seen = [len(np.unique(fold[labels == each])) > 1 for each in range(train.classes)]
     rare = [train.categories[each] for each in np.unique(labels) if not seen[each]]
     if rare:

@@ -16,7 +16,7 @@ SIDE = 96  # pixels of a picture at most
 
 
 def review_tiles(shown: Sequence[Shown]) -> list[dict[str, Any]]:
-    """What a page shows of each row: a picture, the beginning of a text, or cells, as plain values.
+    """Fields that a page shows of each row: a picture, the beginning of a text, or cells, as plain values.
 
     >>> review_tiles([Shown("text", text="a  long text")])
     [{'picture': '', 'quote': 'a long text', 'cells': []}]
@@ -65,9 +65,8 @@ def lead(review: Mapping[str, Any]) -> list[str]:
     count, rows = review["found"], review["rows"]
     first = f"{count:,} of {rows:,} labels are probably wrong ({count / rows:.1%})."
     how = (
-        f"{review['folds']} models of {review['network']}, each trained on all rows but those of its fold, were asked about the rows "
-        f"that they did not see; {review['accuracy']:.1%} of their answers are the given label, and {review['guess']:.1%} of rows "
-        "have the commonest one."
+        f"{review['folds']} models ({review['network']}) predicted the rows of one fold each, after training on all others; "
+        f"{review['accuracy']:.1%} of predictions are the given label, and {review['guess']:.1%} of rows have the commonest one."
     )
     trust = "They err, too: a rare or difficult row looks like a wrong label. Tick what you know to be wrong."
     return [first, how, trust]
