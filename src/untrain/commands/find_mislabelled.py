@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from untrain.commands.arguments import AtLeast, Count, Document, Seed, executor_of
 from untrain.commands.forget import function_of, network_of, steps_of
+from untrain.commands.service_place import open_at
 from untrain.core.environment import absolute
 from untrain.core.errors import BadInput, require_whole_numbers
 from untrain.core.paths import user_path
@@ -22,28 +23,30 @@ if TYPE_CHECKING:
     from untrain.experiments.forgetting.opened_model import ModelChoices
     from untrain.reports.write import EarlierFiles
     from untrain.runtime.executors.base import Executor, Pool
+    from untrain.service.folder import Service
     from untrain.training.steps import Steps
 
 
 def find_mislabelled(
-    data: Any, network: Any = None, folds: Annotated[int, AtLeast(2)] = 5, out: str | Path | None = None,
+    data: Any = None, network: Any = None, folds: Annotated[int, AtLeast(2)] = 5, out: str | Path | None = None,
     most: Count | None = None, id: str = "", label: str = "", owner: str = "", x: Sequence[str] = (),
     class_names: Sequence[str] = (), side: Count | None = None, transform: Any = None, tokenizer: str = "",
     length: Count | None = None, steps: str | Steps | None = None, store: str | Path | None = None, device: str = "cpu",
-    threads: Count = 1, executor: str | Executor | Pool | None = None, seed: Seed = 0, command: str = "untrain.find_mislabelled",
-    on_progress: OnProgress | None = None,
+    threads: Count = 1, executor: str | Executor | Pool | None = None, seed: Seed = 0, service: str | Path | None = None,
+    command: str = "untrain.find_mislabelled", on_progress: OnProgress | None = None,
 ) -> Document:  # fmt: skip
     """List rows whose label is probably wrong.
 
     Examples:
         untrain find-mislabelled reviews.csv --out doubtful.csv
-        untrain find-mislabelled photos/ --network "ResNet(width=8)" --side 32 --out doubtful.csv
+        untrain find-mislabelled photos/ --network "ResNet(width=8)"
+        untrain find-mislabelled --service requests
 
     Models are trained on all folds of the data but one and predict that one; cleanlab compares labels and predictions. Each fold
     stays in the store, so that what was interrupted goes on.
 
     Args:
-        data: data with labels, as of `untrain inspect`.
+        data: data with labels, as of `untrain inspect`; None for those of the service.
         network: network to train: package.module:function, or a spelling such as "ResNet(width=8)"; None takes a small one for
             tables, images or texts.
         folds: number of parts of the data; each is judged by a model that was trained on the others.
@@ -60,6 +63,7 @@ def find_mislabelled(
         length: most tokens of a row; None takes up to 512.
         steps: how the networks are trained, such as "Steps(lr=0.1, epochs=30)".
         threads: threads of torch.
+        service: folder of a service of requests; its data are searched, and its web view gets a page to review what is found.
 
     Returns:
         The document: 'found' and 'listed' rows (id, given and likely label, score, which is the probability of the given label),
@@ -81,11 +85,34 @@ def find_mislabelled(
         network_of(network), steps_of(steps), function_of("transform", transform), tokenizer, length, device
     )  # fmt: skip
     columns = DataChoices(id, label, owner, tuple(x), tuple(class_names), side)
+    kept = None if service is None else open_at(service)
+    data, columns = _searched(data, columns, kept)
     work = _Work(data, columns, made, folds, most, seed, threads, executor_of(executor))
     review, tiles = work.run(store, on_progress)
     for line in (*review["notes"], files.check()):
         say(on_progress, line)
-    return {**review, **files.write(review, tiles, command)}
+    written = files.write(review, tiles, command)
+    if kept is not None:
+        from untrain.service.reviews import save_review
+
+        written["review"] = save_review(kept, review, tiles)
+    return {**review, **written}
+
+
+def _searched(data: Any, columns: DataChoices, service: Service | None) -> tuple[Any, DataChoices]:
+    """Data to search and their columns: those that are given, else those of the service, whose requests name its ids."""
+    from dataclasses import replace
+
+    if service is None:
+        if data is None:
+            raise BadInput("say which data: untrain find-mislabelled FILE or FOLDER")
+        return data, columns
+    if data is not None:
+        raise BadInput("--service searches the data of the service: leave others out, or leave --service out")
+    from untrain.service.given_ids import data_choices
+
+    given = {name: value for name, value in vars(columns).items() if value}
+    return service.settings.data, replace(data_choices(service.settings.options), **given)
 
 
 @dataclass(frozen=True, eq=False)

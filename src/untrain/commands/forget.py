@@ -128,6 +128,11 @@ def _share(name: str, given: str | float) -> float:
 
 
 def method_of(given: Any) -> Unlearner | Recipe | None:
+    """A method, spelled or made; None for 'auto'.
+
+    Raises:
+        SpecError: it is none.
+    """
     from untrain.core.spec import parse
     from untrain.unlearners.base import Recipe, Unlearner
 
@@ -140,6 +145,11 @@ def method_of(given: Any) -> Unlearner | Recipe | None:
 
 
 def steps_of(given: Any) -> Steps | None:
+    """Steps of training, spelled or made.
+
+    Raises:
+        SpecError: they are none.
+    """
     from untrain.core.spec import parse
     from untrain.training.steps import Steps
 

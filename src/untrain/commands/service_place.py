@@ -15,7 +15,6 @@ from untrain.core.errors import BadInput, MissingExtra, SpecError, suggest
 from untrain.core.paths import user_path
 
 if TYPE_CHECKING:
-    from untrain.data.understood import Understood
     from untrain.runtime.progress import OnProgress
     from untrain.service.folder import Service
     from untrain.service.settings import Settings
@@ -140,33 +139,12 @@ def options_of(given: Sequence[str], more: Document) -> Document:
 def ids_of(asked: Document, settings: Settings) -> tuple[list[object], list[str]]:
     """The ids of the rows that a request names, and notes on how it was read.
 
-    Args:
-        asked: the fields of a request of ``untrain.forget``.
-        settings: of the service, whose data say what is an id.
-
     Raises:
         BadInput: the request cannot be read, or names nothing in the data.
     """
-    import numpy as np
+    from untrain.service import given_ids
 
-    from untrain.core.metering import metered
-    from untrain.experiments.forgetting.requests import GivenRequest, draw
-
-    data = _data(settings.data, settings.options)
-    with metered() as meter:
-        train = data.examples(x=np.zeros((len(data), 1), dtype=np.float32))  # no request looks at inputs here
-        rows = draw(GivenRequest(**asked), train).forget_set.rows
-    return list(dict.fromkeys(train.ids[np.asarray(rows)].tolist())), list(meter.notes)
-
-
-def _data(data: str, options: Document) -> Understood:
-    from untrain.data.column_roles import DataChoices
-    from untrain.data.understood import understand
-
-    names = {"id": "id", "label": "label", "owner": "owner", "x": "x", "classes": "class_names", "side": "side"}
-    chosen = {field: options[name] for field, name in names.items() if name in options}
-    lists: Document = {field: tuple(value) if isinstance(value, list) else value for field, value in chosen.items()}
-    return understand(data, DataChoices(**lists))
+    return given_ids.ids_of(asked, settings)
 
 
 def forget_job(job: RequestJob, dry_run: bool = False, on_progress: OnProgress | None = None) -> Document:
@@ -177,12 +155,13 @@ def forget_job(job: RequestJob, dry_run: bool = False, on_progress: OnProgress |
     """
     from untrain.commands.forget import forget
     from untrain.runtime.progress import say
+    from untrain.service.given_ids import data_of
     from untrain.service.spool import read_list
 
     options = dict(job.options)
     place = options.pop(PLACE, "")
     ids = read_list(job.ids.read_bytes())
-    there = map(str, dict.fromkeys(_data(job.data, options).ids.tolist()))
+    there = map(str, dict.fromkeys(data_of(job.data, options).ids.tolist()))
     again = [each for each in there if each not in set(ids) and job.gone(each)]
     if again:
         say(on_progress, f"{len(again)} ids that were forgotten before are still in the data, and go again: delete their rows")

@@ -48,6 +48,11 @@ class Service:
         """Folder of certificates and their pages."""
         return self.folder / "certificates"
 
+    @property
+    def reviews(self) -> Path:
+        """Folder of the reviews that wait."""
+        return self.folder / "reviews"
+
     def checkpoint(self, name: str) -> Path:
         """The place of a checkpoint by its name in the ledger; the first one lies where its owner keeps it."""
         return Path(name) if Path(name).is_absolute() else self.checkpoints / name

@@ -19,6 +19,7 @@ from untrain.service.folder import Service
 from untrain.service.leases import DEATHS, LEASE, LostLease, alive, claim, fail, finish, release
 from untrain.service.ledger import RequestBatch, document_of
 from untrain.service.private import kept, names_an_id
+from untrain.service.reviews import drop_gone
 from untrain.service.states import DONE, check_step
 
 
@@ -147,6 +148,7 @@ def resume(service: Service, publish: Publish) -> None:
     needed = service.needed()
     spool.drop(service.spool, [row["subjects"] for row in service.ledger.requests(*DONE, "withdrawn")], needed)
     spool.tidy(service.spool, needed)
+    drop_gone(service)
     with service.ledger.database.reading() as tables:
         lost = [row["id"] for row in tables.rows("batches", {"state": ["lost", "failed"]})]
     for name in lost:

@@ -37,8 +37,10 @@ def _show(document: Document, arguments: Arguments) -> None:
     if document["out"]:
         typer.echo(printable(f"list: {document['out']}"))
         typer.echo(printable(f"page to tick them: {document['page']}"))
-    else:
+    if document.get("review"):
+        typer.echo(f"review {document['review']}: `untrain serve` shows it")
+    elif not document["out"]:
         typer.echo("--out FILE.csv writes the list, and a page to tick rows for a request")
 
 
-find_mislabelled = command(api.find_mislabelled, _show, what="folds")
+find_mislabelled = command(api.find_mislabelled, _show, positional=("data",), what="folds")

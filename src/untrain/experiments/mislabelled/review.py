@@ -12,7 +12,7 @@ from untrain.core.errors import DataError
 from untrain.core.escapes import csv_row
 from untrain.data.understood import Understood
 from untrain.experiments.mislabelled.prepare import Ground
-from untrain.experiments.mislabelled.search import Judged, accuracy, guess_of
+from untrain.experiments.mislabelled.search import JudgedLabels, accuracy, guess_of
 from untrain.reports.shown import Shown, of_inputs
 
 Document = dict[str, Any]
@@ -20,7 +20,7 @@ KIND = "untrain review"
 COLUMNS = ("id", "given_label", "likely_label", "score")
 
 
-def review_of(data: Understood, ground: Ground, judged: Judged, most: int | None, facts: Mapping[str, Any]) -> Document:
+def review_of(data: Understood, ground: Ground, judged: JudgedLabels, most: int | None, facts: Mapping[str, Any]) -> Document:
     """The document of a search for wrong labels.
 
     Args:

@@ -26,7 +26,7 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class JudgedLabels:
     """Rows of the data with predictions of models that did not see them.
 
     Args:
@@ -50,7 +50,7 @@ class Judged:
 def search_labels(
     ground: Ground, folds: int, seed: int, store: Store, executor: Executor | Pool | None = None,
     on_progress: OnProgress | None = None,
-) -> Judged:  # fmt: skip
+) -> JudgedLabels:  # fmt: skip
     """Train a model for each fold on all others, and judge each label by the model that did not see it.
 
     Args:
@@ -80,7 +80,7 @@ def search_labels(
     # A model that is sure of a class that is not judged leaves next to nothing for the others.
     known = (known + 1e-12) / (known + 1e-12).sum(1, keepdims=True)
     found[checked], scores[checked] = label_issues(numbers, known)
-    return Judged(probabilities, checked, found, scores)
+    return JudgedLabels(probabilities, checked, found, scores)
 
 
 def _groups(train: Examples) -> Array:
