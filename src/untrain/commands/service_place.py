@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -161,9 +162,13 @@ def forget_job(job: RequestJob, dry_run: bool = False, on_progress: OnProgress |
     options = dict(job.options)
     place = options.pop(PLACE, "")
     ids = read_list(job.ids.read_bytes())
-    there = map(str, dict.fromkeys(data_of(job.data, options).ids.tolist()))
-    again = [each for each in there if each not in set(ids) and job.gone(each)]
+    rows = Counter(map(str, data_of(job.data, options).ids.tolist()))
+    again = [each for each in rows if job.gone(each)]
+    named = set(ids)
+    again_rows = sum(rows[each] for each in again)
     if again:
         say(on_progress, f"{len(again)} ids that were forgotten before are still in the data, and go again: delete their rows")
     model = f"{job.model}#{place}" if place else str(job.model)
-    return dict(forget(model, job.data, [*ids, *again], out=str(job.out), dry_run=dry_run, on_progress=on_progress, **options))
+    listed = [*ids, *(each for each in again if each not in named)]
+    document = forget(model, job.data, listed, out=str(job.out), dry_run=dry_run, on_progress=on_progress, **options)
+    return {**document, "again": {"ids": len(again), "rows": again_rows}}

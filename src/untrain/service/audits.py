@@ -11,6 +11,7 @@ from untrain.core.errors import DataError, RequestError
 from untrain.service.canonical import canonical, parse_canonical, sha256
 from untrain.service.folder import Service
 from untrain.service.log import body_of
+from untrain.service.private import Names, scrubbed
 
 KEPT = ("value", "low", "high", "floor", "ceiling", "ideal", "reason")
 
@@ -21,7 +22,7 @@ def record_audit(service: Service, request: str, document: Any, by: str) -> str:
     Raises:
         RequestError: the request is not forgotten yet, or the document holds no scores.
     """
-    kept = scores_of(document)
+    kept = scrubbed(scores_of(document), Names(known=service.ledger.knows))
     digest, folder = sha256(kept), service.folder / "audits"
     folder.mkdir(mode=0o700, exist_ok=True)
     with atomic_write(folder / f"{digest}.json") as file:
