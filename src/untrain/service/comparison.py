@@ -1,4 +1,4 @@
-"""What runs of a service did, side by side: method, cost, validation, gap to unseen rows, and scores of audits."""
+"""Runs of a service side by side: method, cost, validation, gap to unseen rows, and scores of audits."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def open_service(folder: str | Path, database: str = "") -> Service:
 
 
 def refuse_named(texts: Mapping[str, str], ids: Sequence[str]) -> None:
-    """Refuse texts for the ledger that are an id of the request or name one that is no number.
+    """Refuse texts for the ledger that are an id of the request, or name one that is not a number.
 
     Raises:
         RequestError: one does.

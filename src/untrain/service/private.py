@@ -16,7 +16,7 @@ _PIECES = re.compile(r"\w+|.", re.DOTALL)
 
 @dataclass(frozen=True)
 class Names:
-    """What counts as an id of somebody: some ids as they are, and whatever a ledger knows by its hash.
+    """Ids of people: some as they are, and those that a ledger knows by their hashes.
 
     Args:
         ids: as they are; those that are numbers among them are looked for as whole words.
@@ -100,7 +100,7 @@ def kept(document: Mapping[str, Any], names: Names | Collection[str]) -> dict[st
             found[key] = {name: document[key][name] for name in parts if name in document[key]}
     # In these a number is hardly an id: it is a seed, a count or a part of a spelling.
     worded = Names({each for each in found_names.ids if not plain_number(each)}, _worded(found_names.known))
-    found = scrubbed(found, worded)
+    found = dict(scrubbed(found, worded))
     for key in NOTES:
         if isinstance(document.get(key), list | tuple):
             found[key] = without_ids(map(str, document[key]), found_names)
@@ -127,5 +127,7 @@ HOW = ("method", "seed", "budget", "versions", "cost", "share", "guard", "before
 SOME = {
     "plan": ("rows", "of", "ids", "parameters", "retraining"), "data": ("rows", "digest"), "valid": ("sha256",),
     "model": ("kind",), "again": ("ids", "rows"),
+    "audit": ("conclusion", "tests", "outcome", "protocol", "oracles", "originals", "trained_by", "assumed", "scores", "warnings",
+              "run", "seconds"),
 }  # fmt: skip
 NOTES = ("notes", "method_notes", "does_not_cover")

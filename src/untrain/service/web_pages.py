@@ -22,7 +22,7 @@ Fields = Mapping[str, list[str]]
 
 @dataclass(frozen=True)
 class WebPage:
-    """What the view sends: a text with its type, or the address to go to.
+    """Something that the view sends: a text with its type, or the address to go to.
 
     Args:
         body: text or bytes.

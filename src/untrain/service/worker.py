@@ -12,6 +12,7 @@ from typing import Any
 from untrain.core.errors import RunFailed, StoreError, UntrainError
 from untrain.core.work_files import clear, scratch, work_name
 from untrain.service import spool
+from untrain.service.audits import record_own
 from untrain.service.canonical import digest_at, sha256
 from untrain.service.drift import drift
 from untrain.service.facts import facts_of
@@ -120,13 +121,15 @@ def _work(service: Service, batch: RequestBatch, job: Worker, out: Path) -> dict
         fail(service.ledger, batch, "the job wrote no checkpoint")
         raise RunFailed(f"the job ended and wrote no checkpoint to {out}")
     _clear(Path(f"{out}.json"))  # the document beside it, which may name ids
+    for log in Path(f"{out}.audit").glob("*.log"):  # what a training script printed may name them too
+        _clear(log)
     # No plain digest of the list: who can guess the ids could check the guess against it. Certificates have one, and say so.
     facts = {"forget": kept(document, _names(service, ids)), "data": _digest(settings.data), "options": dict(settings.options)}
     return {**facts, "by": settings.name, "ids": len(ids), "requests": list(batch.requests)}
 
 
 def _names(service: Service, ids: list[str]) -> Names:
-    """What no text that is kept may name: ids of these requests, of all requests before, and those of the data that are words."""
+    """Ids that no kept text may name: those of these requests, of all requests before, and those of the data that are words."""
     try:
         there = {str(each) for each in dict.fromkeys(data_of(service.settings.data, service.settings.options).ids.tolist())}
     except UntrainError:  # they cannot be read: whatever a message says of them was not read from them either
@@ -152,6 +155,7 @@ def _clear(out: Path) -> None:
 
 def resume(service: Service, publish: Publish) -> None:
     """Finish what a killed process left: certificates of recorded runs, lists of ids that are done, checkpoints of lost runs."""
+    record_own(service)
     for row in service.ledger.requests(*DONE):
         if not (service.certificates / f"{row['id']}.json").exists():
             publish(service, row["id"])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from untrain.core.errors import RunFailed
+from untrain.core.errors import ModelError, RunFailed
 from untrain.core.metering import metered
 from untrain.data.examples import take
 from untrain.data.requests.base import ForgetSet
@@ -18,12 +18,14 @@ from untrain.experiments.forgetting.measurements import Judgement, Sides, Tolera
 from untrain.experiments.forgetting.opened_model import OpenedModel
 from untrain.experiments.forgetting.price import Method, StepPrice, steps_in
 from untrain.experiments.forgetting.requests import forget_set_of
+from untrain.models.tasks.causallm import CausalLM
 from untrain.training.problem import Problem, problem
 from untrain.training.steps import Constant, Steps
 from untrain.unlearners.base import Outcome
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.gradascent import GradAscent
 from untrain.unlearners.neggrad import NegGrad
+from untrain.unlearners.npo import NPO
 from untrain.unlearners.retrain import Retrain
 
 CHEAP = 60.0  # seconds of training again within which nothing else is tried first
@@ -109,8 +111,13 @@ def attempt(setting: TrySetting, method: Method, limit: float | None = None) -> 
         setting: what tries share.
         method: to run.
         limit: operations at which it stops; None for no limit.
+
+    Raises:
+        ModelError: it trains again, and that cannot be done.
     """
     opened, name = setting.opened, repr(method)
+    if isinstance(method, Retrain) and opened.obstacle:
+        raise ModelError(opened.obstacle)
     try:
         with metered(limit, "the budget") as meter:
             outcome = method.run(opened.model, _posed(setting, method))
@@ -172,6 +179,10 @@ def automatic(setting: TrySetting, say: Callable[[str], None]) -> tuple[list[Try
                 alike = made.after.alike
                 within = f"area {alike.area:.3f}, within {max(setting.gap, alike.error):.3f} of 0.5"
                 return tries, made, f"its forgotten rows look like unseen ones: {within}"
+    if setting.opened.obstacle:
+        if not tries:
+            raise RunFailed(f"{_why_blind(setting)}; {setting.opened.obstacle}, or name a method, --method")
+        return tries, None, f"no method came within {setting.gap:g} of 0.5 and the budget without damage; {setting.opened.obstacle}"
     if not first:
         tries.append(_told(attempt(setting, Retrain()), say))
         if tries[-1].harmless:
@@ -180,6 +191,8 @@ def automatic(setting: TrySetting, say: Callable[[str], None]) -> tuple[list[Try
 
 
 def _why_first(setting: TrySetting) -> str:
+    if setting.opened.obstacle:
+        return ""
     seconds = setting.price.retraining_seconds
     if setting.opened.exact:
         return "training again has one exact result, and is cheap"
@@ -217,6 +230,8 @@ def _ladder(setting: TrySetting, tries: list[Try]) -> Iterator[Method]:
     families: tuple[Callable[[float], Method], ...] = (
         lambda lr: GradAscent(steps=replace(few, lr=lr)), lambda lr: NegGrad(alpha=0.5, steps=replace(once, lr=lr)),
     )  # fmt: skip
+    if isinstance(setting.opened.task, CausalLM):  # its pull ends where an answer is as unlikely as it has to be
+        families = (families[0], lambda lr: NPO(steps=replace(once, lr=lr)))
     lr = learned.lr * FIRST
     for family in families:  # the next begins with the step size that the last one ended with
         weak, strong = 0.0, math.inf
