@@ -41,6 +41,7 @@ PLACES = {
     "grpc": {"runtime/executors/_ray_pool.py"},
     "submitit": {"runtime/executors/_slurm_pool.py"},
     "tqdm": {"runtime/executors/_tqdm.py"},
+    "cleanlab": {"experiments/mislabelled/cleanlab.py"},
     "optuna": {"experiments/search/optuna.py"},
     "sqlalchemy": {"runtime/database.py"},
     "cryptography": {"service/signing.py"},
