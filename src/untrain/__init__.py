@@ -52,6 +52,8 @@ _HOMES = {
     "write_adapter": "untrain.models.adapters",
     "write_model": "untrain.models.model_folder",
     "Store": "untrain.runtime.store",
+    "Event": "untrain.core.events",
+    "log_steps": "untrain.runtime.loggers.log_steps",
     "UntrainError": "untrain.core.errors",
     "distributed": "untrain.training.process_group",
     "unwrap": "untrain.models.wrappers",

@@ -25,6 +25,7 @@ from untrain.commands.verify import verify as verify
 from untrain.core.errors import BadInput as BadInput
 from untrain.core.errors import RunFailed as RunFailed
 from untrain.core.errors import UntrainError as UntrainError
+from untrain.core.events import Event as Event
 from untrain.core.mask import Mask as Mask
 from untrain.core.spec import parse as parse
 from untrain.data.augmentations.horizontalflip import HorizontalFlip as HorizontalFlip
@@ -165,6 +166,12 @@ from untrain.runtime.executors.processes import Processes as Processes
 from untrain.runtime.executors.ray import Ray as Ray
 from untrain.runtime.executors.serial import Serial as Serial
 from untrain.runtime.executors.slurm import Slurm as Slurm
+from untrain.runtime.loggers.jsonlines import JSONLines as JSONLines
+from untrain.runtime.loggers.log_steps import log_steps as log_steps
+from untrain.runtime.loggers.mlflow import MLflow as MLflow
+from untrain.runtime.loggers.tensorboard import TensorBoard as TensorBoard
+from untrain.runtime.loggers.trackio import Trackio as Trackio
+from untrain.runtime.loggers.wandb import WandB as WandB
 from untrain.runtime.store import Store as Store
 from untrain.training.bounded_ascent import BoundedAscent as BoundedAscent
 from untrain.training.distillation import Bookkeeping as Bookkeeping

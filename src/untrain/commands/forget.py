@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from untrain.commands.arguments import Count, Document, Seed
@@ -14,6 +15,8 @@ from untrain.core.errors import BadInput, SpecError, require_whole_numbers, sugg
 from untrain.runtime.progress import OnProgress, say
 
 if TYPE_CHECKING:
+    from untrain.core.events import Log
+    from untrain.runtime.loggers.base import Logger
     from untrain.training.steps import Steps
     from untrain.unlearners.base import Recipe, Unlearner
 
@@ -29,7 +32,7 @@ def forget(
     max_rise: str | float = "", id: str = "", label: str = "", owner: str = "", x: Sequence[str] = (),
     class_names: Sequence[str] = (), side: Count | None = None, transform: Any = None, tokenizer: str = "",
     length: Count | None = None, steps: str | Steps | None = None, device: str = "cpu", threads: Count = 1, seed: Seed = 0,
-    on_progress: OnProgress | None = None,
+    on_progress: OnProgress | None = None, log: str | Logger | Log | Sequence[str | Logger | Log] = (),
 ) -> Document:  # fmt: skip
     """Make a checkpoint forget rows, and write a new one.
 
@@ -74,6 +77,8 @@ def forget(
         length: most tokens of a row; None takes what the model has room for, up to 512.
         steps: how the model was trained, such as "Steps(lr=0.1, epochs=30)"; training again repeats it.
         threads: threads of torch.
+        log: logger that takes each method's loss by step, its cost and the figures before and after, such as 'TensorBoard' or
+            "JSONLines(path='log.jsonl')"; `untrain loggers` lists them, and in Python a function of an ``Event`` is one too.
 
     Returns:
         The document that is written beside the new checkpoint: digests of checkpoints, data and request, plan, tries, method, cost,
@@ -88,6 +93,8 @@ def forget(
     from untrain.experiments.forgetting.measurements import Tolerance
     from untrain.experiments.forgetting.opened_model import ModelChoices
     from untrain.experiments.forgetting.requests import GivenRequest
+    from untrain.runtime.loggers.base import logging_to
+    from untrain.runtime.progress import logger_of
     from untrain.runtime.threads import threads as so_many_threads
 
     require_whole_numbers(seed=seed, threads=threads)
@@ -107,8 +114,8 @@ def forget(
         method=_method(method), budget=_share("budget", budget), gap=_share("gap", gap), tolerance=Tolerance(fall, rise),
         twins=twins, out=out, accept_damage=accept_damage, seed=seed, say=lambda line: say(on_progress, line),
     )  # fmt: skip
-    with so_many_threads(threads):
-        return run_job(job, dry_run)
+    with so_many_threads(threads), logging_to(log, on_progress) as watched:
+        return run_job(replace(job, log=logger_of(watched)), dry_run)
 
 
 def _share(name: str, given: str | float) -> float:

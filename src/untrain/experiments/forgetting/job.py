@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from untrain.core.errors import DamageAlarm, DataError, ModelError, RequestError, RunFailed
+from untrain.core.events import Event, Log
 from untrain.core.file_digests import file_digest
 from untrain.core.metering import add_note, metered
 from untrain.core.paths import user_path
@@ -25,6 +26,7 @@ from untrain.data.readers.table_files import is_path
 from untrain.data.requests.ids import Ids
 from untrain.data.requests.verbs import covered
 from untrain.data.understood import understand
+from untrain.experiments.forgetting.events import begun_event, ended_events
 from untrain.experiments.forgetting.measurements import Judgement, Sides, Tolerance, alarm_text, alike_document, judge
 from untrain.experiments.forgetting.opened_model import ModelChoices, OpenedModel
 from untrain.experiments.forgetting.opening import open_model
@@ -65,6 +67,7 @@ class ForgetJob:
         accept_damage: whether a model is written although it got worse.
         seed: of every draw.
         say: prints a line.
+        log: takes events; None where nobody does.
     """
 
     model: str | Path
@@ -82,6 +85,7 @@ class ForgetJob:
     accept_damage: bool
     seed: int
     say: Callable[[str], None]
+    log: Log | None = None
 
 
 def run_job(job: ForgetJob, dry_run: bool) -> Document:
@@ -113,8 +117,9 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
     if dry_run:
         return {**document, "dry_run": True}
     setting = TrySetting(
-        opened, drawn.forget_set, shown, sides, before, job.tolerance, job.gap, price, job.budget, job.seed
+        opened, drawn.forget_set, shown, sides, before, job.tolerance, job.gap, price, job.budget, job.seed, job.log
     )  # fmt: skip
+    _emit(job, begun_event(document))
     tries, chosen, why = _tried(job, setting)
     document |= {"tries": [each.document for each in tries], "why": why}
     if chosen is None or (chosen.alarms and not job.accept_damage):
@@ -125,8 +130,15 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
         whole = write_checkpoint(opened, model_of(chosen), out, document)
     for note in meter.notes:
         job.say(note)
+    for event in ended_events(whole):
+        _emit(job, event)
     whole["notes"] = [*whole["notes"], *meter.notes]
     return whole
+
+
+def _emit(job: ForgetJob, event: Event) -> None:
+    if job.log is not None:
+        job.log(event)
 
 
 def _without_seen(opened: OpenedModel) -> OpenedModel:

@@ -11,14 +11,17 @@ import numpy as np
 from torch import nn
 
 from untrain.core.errors import RunFailed
+from untrain.core.events import Log
 from untrain.core.metering import metered
 from untrain.data.examples import take
 from untrain.data.requests.base import ForgetSet
+from untrain.experiments.forgetting.events import try_event
 from untrain.experiments.forgetting.measurements import Judgement, Sides, Tolerance, alarm_text, alarms, alike_document, judge
 from untrain.experiments.forgetting.opened_model import OpenedModel
 from untrain.experiments.forgetting.price import Method, StepPrice, steps_in
 from untrain.experiments.forgetting.requests import forget_set_of
 from untrain.training.problem import Problem, problem
+from untrain.training.step_watchers import StepLog, watching_steps
 from untrain.training.steps import Constant, Steps
 from untrain.unlearners.base import Outcome
 from untrain.unlearners.finetune import Finetune
@@ -48,6 +51,7 @@ class TrySetting:
         price: of a step.
         budget: share of training again that all approximate tries together may cost.
         seed: of every draw.
+        log: takes the events of tries; None where nobody does.
     """
 
     opened: OpenedModel
@@ -60,6 +64,7 @@ class TrySetting:
     price: StepPrice
     budget: float
     seed: int
+    log: Log | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,17 +108,27 @@ class Try:
 
 
 def attempt(setting: TrySetting, method: Method, limit: float | None = None) -> Try:
-    """Run a method and judge its model, with weights as they will be stored.
+    """Run a method, judge its model, with weights as they will be stored, and log both.
 
     Args:
         setting: what tries share.
         method: to run.
         limit: operations at which it stops; None for no limit.
     """
+    made = _attempt(setting, method, limit)
+    if setting.log is not None:
+        setting.log(try_event(made.document))
+    return made
+
+
+def _attempt(setting: TrySetting, method: Method, limit: float | None) -> Try:
     opened, name = setting.opened, repr(method)
     try:
-        with metered(limit, "the budget") as meter:
+        watcher = None if setting.log is None else StepLog(setting.log, name)
+        with metered(limit, "the budget") as meter, watching_steps(watcher):
             outcome = method.run(opened.model, _posed(setting, method))
+            if watcher is not None:
+                watcher.finish()
             spent = meter.read()
         notes = [note for note in meter.notes if note not in outcome.notes]
         model = opened.rounded(outcome.model)
