@@ -45,6 +45,8 @@ _HOMES = {
     "influence": "untrain.experiments.populations.population",
     "save_kept": "untrain.training.keepers.files",
     "load_kept": "untrain.training.keepers.files",
+    "TransformersCallback": "untrain.training.trainers.transformers",
+    "LightningCallback": "untrain.training.trainers.lightning",
     "moments_without": "untrain.training.keepers.inputcovariance",
     "largest_lr": "untrain.unlearners.zero_shot_lr",
     "Effects": "untrain.training.effects",

@@ -207,6 +207,8 @@ from untrain.training.steps import Exponential as Exponential
 from untrain.training.steps import Geometric as Geometric
 from untrain.training.steps import Steps as Steps
 from untrain.training.steps import Triangular as Triangular
+from untrain.training.trainers.lightning import LightningCallback as LightningCallback
+from untrain.training.trainers.transformers import TransformersCallback as TransformersCallback
 from untrain.unlearners._matching import Sample as Sample
 from untrain.unlearners.altpo import AltPO as AltPO
 from untrain.unlearners.amun import AMUN as AMUN

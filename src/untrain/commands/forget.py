@@ -31,7 +31,8 @@ def forget(
     out: str | None = None, dry_run: bool = False, accept_damage: bool = False, max_fall: str | float = "",
     max_rise: str | float = "", id: str = "", label: str = "", owner: str = "", x: Sequence[str] = (),
     class_names: Sequence[str] = (), side: Count | None = None, transform: Any = None, tokenizer: str = "",
-    length: Count | None = None, steps: str | Steps | None = None, device: str = "cpu", threads: Count = 1, seed: Seed = 0,
+    length: Count | None = None, steps: str | Steps | None = None, kept: str | None = None, device: str = "cpu",
+    threads: Count = 1, seed: Seed = 0,
     on_progress: OnProgress | None = None, log: str | Logger | Log | Sequence[str | Logger | Log] = (),
 ) -> Document:  # fmt: skip
     """Make a checkpoint forget rows, and write a new one.
@@ -76,6 +77,8 @@ def forget(
         tokenizer: folder with tokenizer.json; by default that of the model.
         length: most tokens of a row; None takes what the model has room for, up to 512.
         steps: how the model was trained, such as "Steps(lr=0.1, epochs=30)"; training again repeats it.
+        kept: folder that a callback of untrain wrote in training, with how the model was trained and an earlier checkpoint; None
+            looks for untrain-training in the checkpoint's folder.
         threads: threads of torch.
         log: logger that takes each method's loss by step, its cost and the figures before and after, such as 'TensorBoard' or
             "JSONLines(path='log.jsonl')"; `untrain loggers` lists them, and in Python a function of an ``Event`` is one too.
@@ -113,6 +116,7 @@ def forget(
         choices=ModelChoices(_network(network), _steps(steps), _function("transform", transform), tokenizer, length, device),
         method=_method(method), budget=_share("budget", budget), gap=_share("gap", gap), tolerance=Tolerance(fall, rise),
         twins=twins, out=out, accept_damage=accept_damage, seed=seed, say=lambda line: say(on_progress, line),
+        kept=kept,
     )  # fmt: skip
     with so_many_threads(threads), logging_to(log, on_progress) as watched:
         return run_job(replace(job, log=logger_of(watched)), dry_run)

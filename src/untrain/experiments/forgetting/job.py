@@ -29,9 +29,9 @@ from untrain.data.understood import understand
 from untrain.experiments.forgetting.events import begun_event, ended_events
 from untrain.experiments.forgetting.measurements import Judgement, Sides, Tolerance, alarm_text, alike_document, judge
 from untrain.experiments.forgetting.opened_model import ModelChoices, OpenedModel
-from untrain.experiments.forgetting.opening import open_model
 from untrain.experiments.forgetting.plan import plan_document, plan_lines
 from untrain.experiments.forgetting.price import Method, step_price
+from untrain.experiments.forgetting.recorded import note_unseen, open_recorded
 from untrain.experiments.forgetting.requests import DrawnRequest, GivenRequest, draw, forget_set_of, twins_left
 from untrain.experiments.forgetting.tries import Try, TrySetting, attempt, automatic, model_of
 from untrain.experiments.forgetting.writing import place_of, write_checkpoint
@@ -68,6 +68,7 @@ class ForgetJob:
         seed: of every draw.
         say: prints a line.
         log: takes events; None where nobody does.
+        kept: folder of the record of its training; None for one beside the checkpoint, if any.
     """
 
     model: str | Path
@@ -86,6 +87,7 @@ class ForgetJob:
     seed: int
     say: Callable[[str], None]
     log: Log | None = None
+    kept: str | Path | None = None
 
 
 def run_job(job: ForgetJob, dry_run: bool) -> Document:
@@ -100,11 +102,13 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
     with metered() as meter:
         data = understand(job.data, job.columns)
         valid = None if job.valid is None else understand(job.valid, job.columns)
-        opened = _without_seen(open_model(job.model, data, valid, job.choices))
+        opened, record = open_recorded(job.model, data, valid, job.choices, job.kept)
+        opened = _without_seen(opened)
         out = place_of(opened.path, job.out)
         drawn = draw(job.asked, opened.train)
         twins = twins_left(opened.train, drawn.forget_set)
         drawn, included = _with_twins(drawn, twins, job.twins, opened.train)
+        note_unseen(record, opened.train.ids[np.asarray(drawn.forget_set.rows)].tolist(), opened.train.ids.tolist())
         notes = list(meter.notes)
     retain = len(opened.train) - len(drawn.forget_set.rows)
     price = step_price(opened.model, opened.learner, opened.task, opened.train, retain)
@@ -117,7 +121,7 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
     if dry_run:
         return {**document, "dry_run": True}
     setting = TrySetting(
-        opened, drawn.forget_set, shown, sides, before, job.tolerance, job.gap, price, job.budget, job.seed, job.log
+        opened, drawn.forget_set, shown, sides, before, job.tolerance, job.gap, price, job.budget, job.seed, job.log, record
     )  # fmt: skip
     _emit(job, begun_event(document))
     tries, chosen, why = _tried(job, setting)

@@ -19,10 +19,12 @@ from untrain.experiments.forgetting.events import try_event
 from untrain.experiments.forgetting.measurements import Judgement, Sides, Tolerance, alarm_text, alarms, alike_document, judge
 from untrain.experiments.forgetting.opened_model import OpenedModel
 from untrain.experiments.forgetting.price import Method, StepPrice, steps_in
+from untrain.experiments.forgetting.recorded import kept_for
 from untrain.experiments.forgetting.requests import forget_set_of
 from untrain.training.problem import Problem, problem
 from untrain.training.step_watchers import StepLog, watching_steps
 from untrain.training.steps import Constant, Steps
+from untrain.training.training_record import TrainingRecord
 from untrain.unlearners.base import Outcome
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.gradascent import GradAscent
@@ -52,6 +54,7 @@ class TrySetting:
         budget: share of training again that all approximate tries together may cost.
         seed: of every draw.
         log: takes the events of tries; None where nobody does.
+        record: of the training; None where there is none.
     """
 
     opened: OpenedModel
@@ -65,6 +68,7 @@ class TrySetting:
     budget: float
     seed: int
     log: Log | None = None
+    record: TrainingRecord | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +165,8 @@ def _posed(setting: TrySetting, method: Method) -> Problem:
         train = take(train, setting.shown)
         forget_set = forget_set_of(train, at)
     valid = opened.valid if "valid" in method.needed() else None
-    return replace(problem(train, forget_set, opened.learner, valid, seed=setting.seed), recorded=True)
+    kept = kept_for(method, opened, train, setting.record)
+    return replace(problem(train, forget_set, opened.learner, valid, seed=setting.seed, kept=kept), recorded=True)
 
 
 def automatic(setting: TrySetting, say: Callable[[str], None]) -> tuple[list[Try], Try | None, str]:
