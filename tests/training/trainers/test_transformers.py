@@ -15,14 +15,8 @@ from untrain.training.steps import SGD, AdamW, Constant, Cosine, Triangular
 from untrain.training.trainers.transformers import TransformersCallback, steps_of
 from untrain.training.training_record import read_record
 
-SIZES = {
-    "hidden_size": 8,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 1,
-    "intermediate_size": 8,
-    "image_size": 4,
-    "patch_size": 4,
-}
+SIZES = dict.fromkeys(("hidden_size", "intermediate_size"), 8) | dict.fromkeys(("image_size", "patch_size"), 4)
+ONES = dict.fromkeys(("num_hidden_layers", "num_attention_heads", "num_channels"), 1)
 
 
 def arguments(folder, **more):
@@ -42,15 +36,7 @@ def rows(count=48):
 
 def train(folder, callback, **more):
     torch.manual_seed(0)
-    config = transformers.ViTConfig(
-        **SIZES,
-        num_hidden_layers=1,
-        num_attention_heads=1,
-        num_channels=1,
-        num_labels=2,
-        id2label={0: "a", 1: "b"},
-        label2id={"a": 0, "b": 1},
-    )
+    config = transformers.ViTConfig(**SIZES, **ONES, num_labels=2, id2label={0: "a", 1: "b"}, label2id={"a": 0, "b": 1})
     model = transformers.ViTForImageClassification(config)
     first = {name: value.clone() for name, value in model.state_dict().items()}
     data = [{"pixel_values": x, "labels": int(y)} for x, y in zip(*rows(), strict=True)]

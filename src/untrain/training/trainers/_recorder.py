@@ -55,7 +55,7 @@ class TrainingRecorder:
         self.epoch_ended(model, 0)
 
     def epoch_ended(self, model: nn.Module, epoch: int) -> None:
-        """Keep the weights that training moves, and buffers, after the epoch that was asked for."""
+        """Keep the weights that training moves, and buffers, after the epoch ``at``."""
         if self.at == epoch and self.earlier is None:
             part = unwrap(model)
             frozen = {name for name, p in part.named_parameters() if not p.requires_grad}
