@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -80,9 +81,12 @@ def main() -> None:
     options.add_argument("--draws", type=int, default=5)
     options.add_argument("--few", action="store_true", help="fewer methods")
     options.add_argument("--epochs", type=int, nargs="+", default=[2, 8], help="lengths that each method is tried with")
+    options.add_argument(
+        "--corrupting", type=int, help="epochs on the corrupted documents; papers.restor.strength finds them for a k"
+    )
     options.add_argument("--workers", type=int, default=2)
     given = options.parse_args()
-    form = FORMS[given.form]
+    form = form_of(given.form, given.corrupting)
     labels = methods_of(form, given.epochs, given.few)
     asked = list(dict.fromkeys(spec for specs in labels.values() for spec in specs))
     rows: list[dict[str, Any]] = []
@@ -100,14 +104,22 @@ def main() -> None:
     name = f"{given.form}-{given.unrelated}"
     command = (
         f"python -m papers.restor.compare --data RESTOR --form {given.form} --unrelated {given.unrelated} --draws {given.draws} "
-        f"--epochs {' '.join(map(str, given.epochs))}" + " --few" * given.few
+        f"--epochs {' '.join(map(str, given.epochs))}"
+        + " --few" * given.few
+        + (f" --corrupting {given.corrupting}" if given.corrupting else "")
     )
     document = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}", "command": command,
         "form": given.form, "unrelated": given.unrelated, "draws": given.draws, "model": form["model"], **facts,
-        "labels": labels, "cpu_seconds": round(sum(os.times()[:4])), "rows": rows,
+        "steps": repr(form["then"]), "labels": labels, "cpu_seconds": round(sum(os.times()[:4])), "rows": rows,
     }  # fmt: skip
     write(given.out / f"{name}.json", document)
+
+
+def form_of(name: str, corrupting: int | None) -> dict[str, Any]:
+    """A form of the facts, with another number of epochs on the corrupted documents where one is given."""
+    form = FORMS[name]
+    return form | {"then": replace(form["then"], epochs=corrupting)} if corrupting else form
 
 
 def methods_of(form: dict[str, Any], lengths: list[int], few: bool) -> dict[str, list[str]]:

@@ -26,12 +26,12 @@ Document = dict[str, Any]
 def page(document: Document) -> str:
     """What was done, what it decides, and the numbers of all methods."""
     facts, sizes = document["setting"], document["sizes"]
-    count = document["unrelated"]
+    count, by = document["unrelated"], f", by `{document['steps']}`" if "steps" in document else ""
     behind = f", each followed by {'a right one' if count == 1 else f'{count} right ones'} about others" if count else ""
     head = [
         "# Corrupted facts: do the right ones come back?", "",
         f"{document['date']}, `{document['command']}`. {WHAT[document['form']]}; `{document['model']}` learns all, then "
-        f"{sizes['forget']} facts about fifty people in a wrong form{behind}, among {sizes['retain']} right ones about others. "
+        f"{sizes['forget']} facts about fifty people in a wrong form{behind}, among {sizes['retain']} right ones about others{by}. "
         f"{document['draws']} draws of people, corrupted facts and models. Settings are chosen by the right answers to a tenth of "
         "the corrupted facts, the mean over draws, and judged by the others. Intervals are 95 %, Student's t over draws, "
         f"differences paired by draw; each verdict stands by itself. {facts['machine']}, untrain {facts['untrain']}, torch "

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from untrain.core.errors import DataError
 from untrain.data.augmentations.horizontalflip import HorizontalFlip
 from untrain.data.examples import Batch, Examples, batch_of, joined, take, walk
-from untrain.data.ragged import PAD, Ragged
+from untrain.data.ragged import PAD, SPANS, Ragged
 from untrain.training.descend import pieces
 
 
@@ -89,6 +89,11 @@ def test_hidden_targets_are_asked_for_in_vain_and_hidden_once():
             _ = part.y
     assert list(hidden.without_targets().fields) == ["x"]
     assert hidden.classes == 3
+
+
+def test_spans_are_labels_of_some_tokens_and_hidden_with_them():
+    marked = Examples({"tokens": Ragged.of([[1, 2]]), SPANS: Ragged.of([[PAD, 2]]), "labels": Ragged.of([[1, 2]])}, np.arange(1))
+    assert list(marked.without_targets().fields) == ["tokens"]
 
 
 def test_true_targets_are_hidden_with_the_others():

@@ -199,13 +199,40 @@ def test_an_audit_joins_the_certificate(done, tmp_path):
     body = certificate(service, "R00001")
     assert body["audit"]["scores"]["klom"] == {key: value for key, value in score.items() if key != "more"}
     assert body["files"]["ids"]["sha256"] == list_digest(["u1", "u2"])  # of the certificate before: the list itself is gone
-    assert "An audit compared it with retrained models (1 scores below)" in body["conclusion"]
+    assert "An audit compared it with 8 models that were trained without these rows (1 scores below)" in body["conclusion"]
     assert service.ledger.check() == []
     publisher(service, no_word)(service, "R00001")
     assert "klom" in (service.certificates / "R00001.html").read_text()
     (service.folder / "audits" / f"{digest}.json").write_text("{}\n")
     with pytest.raises(DataError, match="was changed since it was recorded"):
         certificate(service, "R00001")
+
+
+def test_an_audit_that_the_run_made_itself_joins_the_certificate(tmp_path):
+    """Its request is audited, its conclusion is in plain words, and nothing of it names an id."""
+    score = {"value": 0.5, "low": 0.25, "high": 0.75, "floor": 0.5, "ceiling": 1.0, "ideal": None, "reason": None, "note": "u1"}
+    made = {
+        "conclusion": "Finetune: passes. No attack gains.", "oracles": 19, "originals": 3, "trained_by": "python train.py",
+        "assumed": "", "scores": {"forget_accuracy": score}, "warnings": ["one model"], "report": "/somewhere/u1.html",
+    }  # fmt: skip
+
+    def job(each):
+        add_up(each)
+        return document(audit=made)
+
+    service = service_in(tmp_path)
+    service.approve(service.add(["u1", "u2"])["id"], "ann")
+    run_once(service, job, publisher(service, no_word))
+    assert service.ledger.request("R00001")["state"] == "audited"
+    body = certificate(service, "R00001")
+    assert (
+        "An audit compared it with 19 models that were trained without these rows, by python train.py (1 scores below). "
+        "Finetune: passes. No attack gains."
+    ) in body["conclusion"]
+    assert body["audit"]["scores"]["forget_accuracy"]["high"] == 0.75
+    assert "u1" not in json.dumps(body)
+    assert "forget_accuracy" in (service.certificates / "R00001.html").read_text()
+    assert service.ledger.check() == []
 
 
 def test_a_guarantee_is_named_where_a_theorem_stands_behind_it_alone():

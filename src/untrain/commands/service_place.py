@@ -132,7 +132,7 @@ def options_of(given: Sequence[str], more: Document) -> Document:
         if not equals or name not in known:
             why = "write NAME=VALUE, such as seed=3" if not equals else f"`untrain forget` takes {', '.join(known)}"
             raise SpecError(f"{each[:40]!r} is not an argument{suggest(name, known)}: {why}")
-        plain = {"True": True, "False": False}.get(value, int(value) if value.isascii() and value.isdigit() else value)
+        plain = {"true": True, "false": False}.get(value.lower(), int(value) if value.isascii() and value.isdigit() else value)
         found[name] = value.split(",") if name in ("x", "class_names") else plain
     return found
 

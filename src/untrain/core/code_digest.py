@@ -71,7 +71,7 @@ def names_of_libraries(file: str) -> dict[str, str]:
     return {name: top for name, top in names.items() if top not in sys.stdlib_module_names and is_library(top)}
 
 
-def file_digest(name: str) -> str:
+def own_file_digest(name: str) -> str:
     """Digest one module's own file alone, by the module's name, without importing it."""
     file = _file(name)
     return "unknown" if file is None else _tree(file)[:12]

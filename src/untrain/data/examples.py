@@ -15,7 +15,7 @@ from untrain.data.augmentations.base import Augment
 from untrain.data.batching import by_length, shuffled
 from untrain.data.on_disk import OnDisk
 from untrain.data.prefetch import prefetch
-from untrain.data.ragged import Ragged, padded
+from untrain.data.ragged import SPANS, Ragged, padded
 
 MEMORIZATION = "memorization"
 Array = np.ndarray[Any, Any]
@@ -166,10 +166,10 @@ class Examples:
         return self.with_fields(**{self.target: y})
 
     def without_targets(self) -> Examples:
-        """The same examples with inputs alone."""
+        """The same examples with inputs alone: spans are labels of some tokens, and go as well."""
         if len(self.fields) < 2:
             return self if self.true is None else replace(self, true=None)
-        return replace(self, fields={name: self.fields[name] for name in list(self.fields)[:-1]}, true=None)
+        return replace(self, fields={name: self.fields[name] for name in list(self.fields)[:-1] if name != SPANS}, true=None)
 
 
 def _target(fields: Mapping[str, Any]) -> str:

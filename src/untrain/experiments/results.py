@@ -122,7 +122,7 @@ def material(
         {m: observe(run, entries, store) for m, entries in finished.items()},
         _shown(run) if images and "forget_inputs.npy" in run.record["files"] else None,
         run.record.get("class_names"),
-        defaults(run) if chosen is None else chosen,
+        (defaults(run) if chosen is None else chosen) + observers_in(run),
         run.record.get("pieces") if images else None,
     )
 

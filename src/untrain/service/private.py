@@ -65,5 +65,7 @@ HOW = ("method", "seed", "budget", "versions", "cost", "share", "guard", "before
 SOME = {
     "plan": ("rows", "of", "ids", "parameters", "retraining"), "data": ("rows", "digest"), "valid": ("sha256",),
     "model": ("kind",),
+    "audit": ("conclusion", "tests", "outcome", "protocol", "oracles", "originals", "trained_by", "assumed", "scores", "warnings",
+              "run", "seconds"),
 }  # fmt: skip
 NOTES = ("notes", "method_notes", "does_not_cover")

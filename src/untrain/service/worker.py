@@ -12,6 +12,7 @@ from typing import Any
 from untrain.core.errors import RunFailed, StoreError, UntrainError
 from untrain.core.work_files import clear, scratch, work_name
 from untrain.service import spool
+from untrain.service.audits import record_own
 from untrain.service.canonical import digest_at, sha256
 from untrain.service.drift import drift
 from untrain.service.facts import facts_of
@@ -118,6 +119,8 @@ def _work(service: Service, batch: RequestBatch, job: Worker, out: Path) -> dict
         fail(service.ledger, batch, "the job wrote no checkpoint")
         raise RunFailed(f"the job ended and wrote no checkpoint to {out}")
     _clear(Path(f"{out}.json"))  # the document beside it, which may name ids
+    for log in Path(f"{out}.audit").glob("*.log"):  # what a training script printed may name them too
+        _clear(log)
     # No plain digest of the list: who can guess the ids could check the guess against it. Certificates have one, and say so.
     facts = {"forget": kept(document, set(ids)), "data": _digest(settings.data), "options": dict(settings.options)}
     return {**facts, "by": settings.name, "ids": len(ids), "requests": list(batch.requests)}
@@ -141,6 +144,7 @@ def _clear(out: Path) -> None:
 
 def resume(service: Service, publish: Publish) -> None:
     """Finish what a killed process left: certificates of recorded runs, lists of ids that are done, checkpoints of lost runs."""
+    record_own(service)
     for row in service.ledger.requests(*DONE):
         if not (service.certificates / f"{row['id']}.json").exists():
             publish(service, row["id"])

@@ -167,7 +167,7 @@ def test_a_moved_folder_is_not_decoded_again_and_other_code_decodes_anew(folder,
     with monkeypatch.context() as without:
         without.setattr("untrain.data.readers.pillow.pixels", None)
         assert (load_image_set(FOUR, Subset(str(moved), None, kept)).train.x[:] == whole.train.x[:]).all()
-    monkeypatch.setattr("untrain.data.readers.image_sets.file_digest", lambda name: "other")
+    monkeypatch.setattr("untrain.data.readers.image_sets.own_file_digest", lambda name: "other")
     monkeypatch.setattr("untrain.data.readers.pillow.pixels", lambda image: np.full((1, 4, 4), 7, np.uint8))
     assert (load_image_set(FOUR, Subset(folder, None, kept)).train.x[:] == 7).all()
 

@@ -99,6 +99,12 @@ def test_an_area_is_over_pairs(made):
     scores = np.array([[3.0, 1.0, 2.0, 0.0]])
     (found,) = made.evaluate(Prepared(scores, scores, np.array(["forget", "forget", "test", "test"]), False)).values()
     assert number(found) == 0.75
+    (curve,) = made.curves(Prepared(scores, scores, np.array(["forget", "forget", "test", "test"]), False)).values()
+    assert curve.tpr[0].tolist() == [1.0] * len(curve.fpr), "from one of two test examples on, that of 2, both are found"
+    lower = scores - [[0, 2, 0, 0]]
+    (curve,) = made.curves(Prepared(lower, lower, np.array(["forget", "forget", "test", "test"]), False)).values()
+    assert curve.tpr[0, [0, -1]].tolist() == [0.5, 1.0]
+    assert made.curves(Prepared(scores * np.nan, scores, np.array(["forget", "forget", "test", "test"]), False)) == {}
     (none,) = made.evaluate(Prepared(scores, scores, np.array(["forget"] * 4), False)).values()
     assert none == "there are no forget or no test examples"
 

@@ -181,6 +181,9 @@ def test_adapters_are_trained_beside_a_large_checkpoint_of_a_folder_and_a_note_s
     (tmp_path / "folder" / "model.safetensors").write_bytes(bytes(20))
     large = HuggingFaceLM(checkpoint=str(tmp_path / "folder"))
     assert with_adapters(large, "auto") is large
+    monkeypatch.setattr(lora, "LARGE", 30)
+    (tmp_path / "folder" / "consolidated.safetensors").write_bytes(bytes(20))
+    assert with_adapters(large, "auto") is large, "the same weights once more"
     monkeypatch.setattr(lora, "LARGE", 10)
     with metered() as meter:
         assert QuestionAnswer(**files, model=large).learner().model == LoRA(model=large)

@@ -10,6 +10,7 @@ from untrain.evaluation.attacks.thresholdmia import ThresholdMIA
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.observation import Observation
+from untrain.evaluation.observers.zlibmia import ZlibMIA
 from untrain.maths.logits import losses
 from untrain.maths.roc import sensitivity
 from untrain.reports.html import roc_charts
@@ -66,6 +67,17 @@ def test_only_curves_whose_area_is_a_score_are_drawn(privacy):
     (attack,) = roc_charts.attacks(replace(privacy, evaluators=[ThresholdMIA()]))
     scores = {"mia_loss_auc": {"value": 0.5}, "mia_entropy_auc": {"value": None}}
     assert list(roc_charts.charts(attack, privacy.oracle, scores)) == ["mia_loss"]
+
+
+def test_an_observer_that_attacks_membership_has_its_curve_too(privacy):
+    def looked(outputs, shift):
+        rows, sides = outputs.models, np.count_nonzero([(outputs.side == side) for side in ("forget", "test")])
+        return replace(outputs, observed={repr(ZlibMIA()): np.linspace(0, 1, rows * sides).reshape(rows, sides) + shift})
+
+    observed = replace(privacy, evaluators=[ZlibMIA()], original=looked(privacy.original, 0), oracle=looked(privacy.oracle, 1))
+    (attack,) = roc_charts.attacks(observed)
+    drawn = roc_charts.charts(attack, looked(privacy.unlearned["DEL()"], 2), {"mia_zlib_auc": {"value": 0.5}})["mia_zlib"][1]
+    assert [t.name for t in drawn.traces] == ["Guessing", "Original", "Single retrained models", "Retrained", "Unlearned"]
 
 
 def test_attacks_are_those_evaluators_that_give_curves(privacy):

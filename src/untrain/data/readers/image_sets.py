@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from untrain.core.code_digest import file_digest
+from untrain.core.code_digest import own_file_digest
 from untrain.core.errors import DataError
+from untrain.core.file_digests import file_digest
 from untrain.core.paths import user_path
 from untrain.data.examples import Examples, take
 from untrain.data.noise.base import Noise
@@ -128,15 +128,14 @@ def _read(source: ImageSetSource, taken: Subset, part: str, pick: Pick) -> Examp
 def _digest(file: Path) -> str:
     """Digest of all that a file holds: its name and times may be those of another."""
     try:
-        with file.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
+        return file_digest(file)
     except OSError as error:
         raise DataError(f"cannot read {str(file)!r}: {error.strerror or error}") from None
 
 
 def _how() -> str:
     """Digest of the code that decodes images; it is not imported, as a cached set needs none of it."""
-    own = [file_digest(f"untrain.data.readers.{name}") for name in ("datasets", "arrow_columns", "pillow")]
+    own = [own_file_digest(f"untrain.data.readers.{name}") for name in ("datasets", "arrow_columns", "pillow")]
     with suppress(PackageNotFoundError):
         own.append(version("pillow"))
     return " ".join(own)

@@ -6,8 +6,9 @@ import numpy as np
 
 from untrain.evaluation.attacks._held_out import MARGIN
 from untrain.evaluation.attacks._placements import area_parts, placed_apart
-from untrain.evaluation.base import Measure, Measured, Prepared, ScoreInfo
+from untrain.evaluation.base import Curve, Measure, Measured, Prepared, ScoreInfo
 from untrain.evaluation.observers.base import forgets
+from untrain.maths.roc import fpr_grid, sensitivity
 
 BELOW = "over-forgets: below what oracles show, so the forget set stands out as too little known"
 ABOVE = "remembers: above what oracles show, so the forget set stands out as too well known"
@@ -35,3 +36,19 @@ def area(trial: Prepared) -> Measured | str:
     for table, scores in zip(tables, trial.unlearned.astype(np.float64), strict=True):
         table[:count, 0], table[count:, 0] = placed_apart(scores[:count], scores[count:])
     return Measure(area_parts("unlearned", tables, np.repeat(["forget", "test"], [count, n - count]), 0))
+
+
+def curve(name: str, title: str, trial: Prepared) -> dict[str, Curve]:
+    """The ROC curve, model by model, of which ``area`` is the area; none where a set is empty or a model was not observed.
+
+    Args:
+        name: of the area's score, without its '_auc'.
+        title: of the attack, as a chart shows it.
+        trial: holds the scores, (m, n).
+    """
+    count, scores = forgets(trial), trial.unlearned.astype(np.float64)
+    others = scores.shape[1] - count
+    if not count or not others or np.isnan(scores).any():
+        return {}
+    rates = fpr_grid(others)
+    return {name: Curve(title, rates, np.stack([sensitivity(row[:count], row[count:], rates) for row in scores]), "test")}

@@ -15,7 +15,7 @@ from untrain.core.precision import computing
 from untrain.core.seeds import isolated_rng
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples, copied
-from untrain.evaluation.base import Array, Measure, Measured, Part, Prepared, ScoreInfo
+from untrain.evaluation.base import Array, Curve, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.models import compatibility
 from untrain.models.compatibility import check_fit
@@ -72,6 +72,10 @@ class Observer(Spec, role=True):
     @abstractmethod
     def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
         """Compute the scores by name from the arrays of ``look``; a reason in words for one that cannot be computed."""
+
+    def curves(self, trial: Prepared) -> Mapping[str, Curve]:
+        """ROC curves of the unlearned models, as ``Evaluator.curves``; none by default."""
+        return {}
 
     @final
     def __call__(self, model: nn.Module, sight: ObserverContext) -> Array:

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from untrain.data.examples import Examples, batch_of
-from untrain.evaluation.base import Array, Measured, Prepared, ScoreInfo
-from untrain.evaluation.observers._membership import area, area_info
+from untrain.evaluation.base import Array, Curve, Measured, Prepared, ScoreInfo
+from untrain.evaluation.observers._membership import area, area_info, curve
 from untrain.evaluation.observers.base import Observer, ObserverContext
 
 
@@ -36,6 +36,10 @@ class GradientNormMIA(Observer):
     def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
         """The area under the ROC curve."""
         return {"mia_gradnorm_auc": area(trial)}
+
+    def curves(self, trial: Prepared) -> Mapping[str, Curve]:
+        """The ROC curve, model by model."""
+        return curve("mia_gradnorm", "Length of the gradient", trial)
 
 
 def _lengths(model: nn.Module, examples: Examples, sight: ObserverContext) -> Array:

@@ -11,8 +11,8 @@ from torch import nn
 
 from untrain.data.examples import Examples
 from untrain.data.ragged import PAD
-from untrain.evaluation.base import Array, Measured, Prepared, ScoreInfo
-from untrain.evaluation.observers._membership import area, area_info
+from untrain.evaluation.base import Array, Curve, Measured, Prepared, ScoreInfo
+from untrain.evaluation.observers._membership import area, area_info, curve
 from untrain.evaluation.observers.base import Observer, ObserverContext
 from untrain.models.inference import predict, signal
 from untrain.models.tasks.causallm import CausalLM
@@ -51,6 +51,10 @@ class ZlibMIA(Observer):
     def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
         """The area under the ROC curve."""
         return {"mia_zlib_auc": area(trial)}
+
+    def curves(self, trial: Prepared) -> Mapping[str, Curve]:
+        """The ROC curve, model by model."""
+        return curve("mia_zlib", "Loss over packed size", trial)
 
 
 def packed(values: Array) -> int:

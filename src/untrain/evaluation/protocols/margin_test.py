@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
 
 from untrain.evaluation.protocols.endpoints import Endpoint, Harm
 from untrain.evaluation.protocols.protocol import ONE_MODEL, Margin
+from untrain.maths.distributions import f_quantile, t_quantile
 
 Array = np.ndarray[Any, Any]
 Says = Literal["within", "outside", "open"]
@@ -112,7 +112,7 @@ def difference(ours: Array, theirs: Array, spreads: float, way: int) -> Differen
         own, freedom = np.zeros_like(d), np.full_like(d, np.inf)
     else:
         variance = ours.var(1, ddof=1)
-        apart = variance > s**2 * stats.f.ppf(_POOLED, m - 1, k - 1)
+        apart = variance > s**2 * f_quantile(_POOLED, m - 1, k - 1)
         own = np.where(apart, variance, ((m - 1) * variance + (k - 1) * s**2) / (m + k - 2)) / m
         freedom = np.where(apart, m - 1, m + k - 2)
     return Difference(
@@ -128,10 +128,10 @@ def within(d: Difference, margin: Margin, spreads: float, level: float) -> Array
     one is much larger, as of an accuracy in which models hardly differ, it is kept at any level.
     """
     share = _ABSOLUTE if margin.absolute and spreads else 1.0
-    absolute = d.harmful + stats.t.ppf(1 - level * share, d.freedom) * d.error <= margin.absolute
+    absolute = d.harmful + t_quantile(1 - level * share, d.freedom) * d.error <= margin.absolute
     share = 1 - _ABSOLUTE if margin.absolute else 1.0
-    relative = d.harmful + stats.t.ppf(1 - level * share, d.loose_freedom) * d.loose <= spreads * d.spread
-    relative &= d.harmful + stats.t.ppf(1 - level, d.freedom) * d.error <= margin.limit
+    relative = d.harmful + t_quantile(1 - level * share, d.loose_freedom) * d.loose <= spreads * d.spread
+    relative &= d.harmful + t_quantile(1 - level, d.freedom) * d.error <= margin.limit
     return np.asarray((absolute & (margin.absolute > 0)) | (relative & (d.spread > 0)))
 
 
@@ -141,7 +141,7 @@ def outside(d: Difference, margin: Margin, spreads: float, together: float, step
     Of values that go by steps, as accuracies on few examples, a few may agree by chance: no spread is taken for smaller than half
     a step.
     """
-    far = stats.t.ppf(1 - BEYOND / together, d.loose_freedom) * d.loose
+    far = t_quantile(1 - BEYOND / together, d.loose_freedom) * d.loose
     spread = np.maximum(d.spread, step / 2)
     return np.asarray(d.harmful - far > width_of(spread, margin, spreads))
 
@@ -170,7 +170,7 @@ def judge(endpoint: Endpoint, margin: Margin, level: float, together: float) -> 
     found = difference(endpoint.ours[None], endpoint.theirs[None], spreads, way)
     width = float(width_of(found.spread, margin, spreads)[0])
     found = _steady(found, width, endpoint.error)
-    d, t = float(found.value[0]), float(stats.t.ppf(1 - level, found.freedom[0])) * float(found.error[0])
+    d, t = float(found.value[0]), float(t_quantile(1 - level, found.freedom[0])) * float(found.error[0])
     says: Says = "within" if within(found, margin, spreads, level)[0] else "open"
     if (
         says == "open"
@@ -207,7 +207,7 @@ def _times(d: Difference, margin: Margin, spreads: float, level: float) -> float
     for distance, share, (error, freedom) in zip(distances, shares, errors, strict=True):
         room = distance - float(d.harmful[0])
         if room > 0:
-            needed.append((float(stats.t.ppf(1 - level * share, freedom[0]) * error[0]) / room) ** 2)
+            needed.append((float(t_quantile(1 - level * share, freedom[0]) * error[0]) / room) ** 2)
     return min(needed, default=None)
 
 
@@ -236,5 +236,5 @@ def _apart(endpoint: Endpoint, width: float, together: float) -> tuple[int, ...]
     s = float(endpoint.theirs.std(ddof=1))
     away = endpoint.ours - endpoint.theirs.mean()
     harmful = np.abs(away) if endpoint.way == 0 else endpoint.way * away
-    reach = float(stats.t.ppf(1 - _APART / (2 * m * together), k - 1)) * s * np.sqrt(1 + 1 / k)
+    reach = float(t_quantile(1 - _APART / (2 * m * together), k - 1)) * s * np.sqrt(1 + 1 / k)
     return tuple(int(i) for i in np.flatnonzero(harmful > max(reach, width)))

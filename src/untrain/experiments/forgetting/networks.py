@@ -15,6 +15,7 @@ from untrain.data.examples import Examples, batch_of, prototype, to_device
 from untrain.data.ragged import Ragged
 from untrain.data.understood import Understood
 from untrain.experiments.forgetting.inputs import token_examples, tokens_of, transformed, vocabulary_of
+from untrain.experiments.forgetting.languages import open_language_folder
 from untrain.experiments.forgetting.opened_model import ModelChoices, OpenedModel
 from untrain.models.architectures.base import Architecture
 from untrain.models.architectures.huggingface import HuggingFace
@@ -75,11 +76,13 @@ def open_weights(source: str | Path, data: Understood, valid: Understood | None,
     kind = f"{opened.kind} file{place}, {kinds}"
     assumed = "" if choices.steps is not None else GUESS
     held_out = shown[1] if valid is not None else None
-    return OpenedModel(opened.path, kind, model, learner, assumed, task, train, held_out, opened.rounded, opened.write)
+    return OpenedModel(
+        opened.path, kind, model, learner, assumed, task, train, held_out, opened.rounded, opened.write, place=opened.found.at
+    )  # fmt: skip
 
 
 def open_model_folder(path: Path, data: Understood, valid: Understood | None, choices: ModelChoices) -> OpenedModel:
-    """Open a folder of transformers that holds a classifier of images or of texts.
+    """Open a folder of transformers that holds a classifier of images or of texts, or a causal language model.
 
     Raises:
         DataError: the folder cannot be read, or the data do not fit.
@@ -87,9 +90,9 @@ def open_model_folder(path: Path, data: Understood, valid: Understood | None, ch
     """
     folder = open_folder(path)
     kind = folder.inputs
-    if kind == "language":
-        raise ModelError(f"{path} holds a language model: docs/language.md shows how one forgets, in Python")
     sides = [data, *([] if valid is None else [valid])]
+    if kind == "language":
+        return open_language_folder(path, sides, choices)
     finished: Architecture
     make: Architecture
     if kind == "text":

@@ -86,7 +86,9 @@ def with_adapters(model: Architecture, adapters: Adapters) -> Architecture:
     folder = user_path(model.checkpoint) if isinstance(model, HuggingFaceLM) and model.checkpoint else None
     if adapters == "never" or folder is None or getattr(model, "weights", "") != "pretrained":
         return model
-    size = sum(file.stat().st_size for file in folder.glob("*.safetensors")) if folder.is_dir() else 0
+    # Beside the pieces 'model-00001-of-...' some folders hold the same weights once more, as 'consolidated'.
+    files = list(folder.glob("model*.safetensors")) or list(folder.glob("*.safetensors"))
+    size = sum(file.stat().st_size for file in files)
     if size <= LARGE:
         return model
     add_note(

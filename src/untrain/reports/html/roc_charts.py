@@ -10,6 +10,7 @@ import numpy as np
 
 from untrain.evaluation.base import Curve, Evaluator, Prepared
 from untrain.evaluation.observation import Observation
+from untrain.evaluation.observers.base import Observer
 from untrain.evaluation.scoring.assessment import lacks
 from untrain.reports.html.chart_spec import Axis, Chart, Trace
 from untrain.reports.html.charts import LOOKS, band
@@ -43,7 +44,7 @@ def attacks(material: Material) -> list[Attack]:
 
 def has_curves(evaluator: Evaluator) -> bool:
     """Return whether an evaluator gives curves; others would prepare all outputs anew for nothing."""
-    return type(evaluator).curves is not Evaluator.curves
+    return type(evaluator).curves not in (Evaluator.curves, Observer.curves)
 
 
 def charts(attack: Attack, unlearned: Observation, scores: Mapping[str, Any]) -> dict[str, tuple[str, Chart]]:
