@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from untrain.core.errors import RunFailed
 from untrain.experiments.forgetting.attempt import Try, TrySetting, attempt
 from untrain.experiments.forgetting.price import Method, steps_in
 from untrain.models.tasks.causallm import CausalLM
