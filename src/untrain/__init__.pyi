@@ -26,6 +26,7 @@ from untrain.commands.verify import verify as verify
 from untrain.core.errors import BadInput as BadInput
 from untrain.core.errors import RunFailed as RunFailed
 from untrain.core.errors import UntrainError as UntrainError
+from untrain.core.events import Event as Event
 from untrain.core.mask import Mask as Mask
 from untrain.core.spec import parse as parse
 from untrain.data.augmentations.horizontalflip import HorizontalFlip as HorizontalFlip
@@ -166,6 +167,12 @@ from untrain.runtime.executors.processes import Processes as Processes
 from untrain.runtime.executors.ray import Ray as Ray
 from untrain.runtime.executors.serial import Serial as Serial
 from untrain.runtime.executors.slurm import Slurm as Slurm
+from untrain.runtime.loggers.jsonlines import JSONLines as JSONLines
+from untrain.runtime.loggers.log_steps import log_steps as log_steps
+from untrain.runtime.loggers.mlflow import MLflow as MLflow
+from untrain.runtime.loggers.tensorboard import TensorBoard as TensorBoard
+from untrain.runtime.loggers.trackio import Trackio as Trackio
+from untrain.runtime.loggers.wandb import WandB as WandB
 from untrain.runtime.store import Store as Store
 from untrain.training.bounded_ascent import BoundedAscent as BoundedAscent
 from untrain.training.distillation import Bookkeeping as Bookkeeping
@@ -201,6 +208,8 @@ from untrain.training.steps import Exponential as Exponential
 from untrain.training.steps import Geometric as Geometric
 from untrain.training.steps import Steps as Steps
 from untrain.training.steps import Triangular as Triangular
+from untrain.training.trainers.lightning import LightningCallback as LightningCallback
+from untrain.training.trainers.transformers import TransformersCallback as TransformersCallback
 from untrain.unlearners._matching import Sample as Sample
 from untrain.unlearners.altpo import AltPO as AltPO
 from untrain.unlearners.amun import AMUN as AMUN
