@@ -29,6 +29,8 @@ PLACES = {
     "PIL": {"data/readers/pillow.py"},
     "transformers": {"models/transformers"},
     "peft": {"models/transformers/adapters.py"},
+    "timm": {"models/timm_networks.py"},
+    "torchvision": {"models/torchvision_networks.py"},
     "skops": {"models/skops_files.py"},
     "tokenizers": {"data/readers/tokenizers.py"},
     "plotly": {"reports/html/plotly.py"},
