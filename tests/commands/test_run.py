@@ -7,6 +7,7 @@ from torch import nn
 
 import untrain as ut
 from untrain.commands import report
+from untrain.commands.arguments import comparison_of
 from untrain.core.errors import BadInput, DataError, SpecError
 from untrain.reports import csv_files
 
@@ -71,13 +72,13 @@ def test_what_is_no_scenario_or_no_method_is_refused(tmp_path):
         ut.run("Digits", [nn.Linear], store=tmp_path)
 
 
-@pytest.mark.parametrize(
-    "one",
-    ["Nothing", ut.Nothing(), ["Nothing"], ("Nothing",), iter(["Nothing"])],
-    ids=["name", "object", "list", "tuple", "iterator"],
-)
-def test_one_method_may_be_named_without_a_list(one, tmp_path):
-    document = ut.run(own(), one, store=tmp_path, seeds=1, oracles=2)
+@pytest.mark.parametrize("one", ["Nothing", ut.Nothing(), ["Nothing"], ("Nothing",)], ids=["name", "object", "list", "tuple"])
+def test_one_method_may_be_named_without_a_list(one):
+    assert comparison_of(own(), one, 1, 2, 0).methods == (ut.Nothing(),)
+
+
+def test_methods_may_come_from_an_iterator(tmp_path):
+    document = ut.run(own(), iter(["Nothing"]), store=tmp_path, seeds=1, oracles=2)
     assert [row["method"] for row in document["results"]] == ["Nothing()"]
 
 
