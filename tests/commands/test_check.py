@@ -107,7 +107,9 @@ def in_turn(made: Spec, at: int) -> list[str]:
     return [name for turn, (name, ask) in every if turn % TURNS == 0 or not (heavy or ask in COSTLY)]
 
 
-@pytest.mark.parametrize(("at", "made"), enumerate(found()), ids=lambda made: "" if isinstance(made, int) else type(made).__name__)
+@pytest.mark.parametrize(
+    ("at", "made"), list(enumerate(found())), ids=lambda made: "" if isinstance(made, int) else type(made).__name__
+)
 def test_every_method_keeps_its_promises_each_costly_one_in_turn(at, made):
     assert isinstance(made, Spec), made
     assert [v for v in promises.verdicts(made, in_turn(made, at)) if v.error] == []

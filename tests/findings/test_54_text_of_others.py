@@ -61,7 +61,8 @@ def test_tables_and_notes_of_a_terminal_hold_none(capsys):
 
 
 COMMANDS = {
-    "run": ["run", "Digits", HOSTILE], "store": ["store", HOSTILE], "none": [HOSTILE], "option": ["run", "Digits", "DEL", "--" + HOSTILE],
+    "run": ["run", "Digits", HOSTILE], "store": ["store", HOSTILE], "none": [HOSTILE],
+    "option": ["run", "Digits", "DEL", "--" + HOSTILE],
     "show": ["show", HOSTILE], "report": ["report", HOSTILE], "check": ["check", HOSTILE], "audit": ["audit", "--model", HOSTILE],
 }  # fmt: skip
 
