@@ -204,8 +204,7 @@ def test_a_budget_that_holds_no_step_is_an_error_of_the_method(trained, tmp_path
     assert entry.record["error"].startswith("the budget of 0.1 % of retraining was spent before the first step")
 
 
-@pytest.mark.parametrize("deterministic", [False, True])
-def test_keys_of_oracles_are_those_of_their_models(scene, deterministic):
-    if deterministic:
-        scene = open_scene(parse("Digits(learner=Convex())"), Setting())
+def test_keys_of_oracles_are_those_of_their_models(scene):
     assert oracle_keys(scene, 3, 5, Setting()) == [train_key(scene, "oracle", 5, index=at) for at in range(3)]
+    same = replace(scene, learner=parse("ScikitLearn()"))  # whose models do not hang on a seed
+    assert oracle_keys(same, 2, 0, Setting()) == [train_key(same, "oracle", index=at) for at in range(2)]
