@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 import torch
@@ -155,3 +156,16 @@ def test_curves_are_kept_and_drawn_when_asked_for_and_change_no_score(tmp_path):
     assert len(one["forget"]) == len(one["retain"]) == len(one["step"]) > 5
     pages = [(tmp_path / str(curves) / "report.html").read_text(encoding="utf-8") for curves in (False, True)]
     assert ["What happened by step" in page for page in pages] == [False, True]
+
+
+def test_a_run_logs_models_scores_and_the_points_of_its_curves_and_again_from_the_store(tmp_path):
+    first, again = [], []
+    for events in (first, again):
+        ut.run(own(), "Finetune", seeds=1, oracles=2, store=tmp_path, curves=True, evaluators="Accuracy", log=events.append)
+    counts = Counter(event.kind for event in first)
+    assert (counts["begun"], counts["model"], counts["ended"]) == (1, 4, 1)
+    assert counts["step"] >= 2
+    assert counts["score"] > 2
+    loss = [event.numbers["loss"] for event in first if event.kind == "step" and event.step]
+    assert all(value > 0 for value in loss)
+    assert sorted(map(repr, first[1:])) == sorted(map(repr, again[1:]))  # the price alone is another
