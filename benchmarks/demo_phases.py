@@ -84,7 +84,8 @@ def child(seeds: int, oracles: int) -> None:
 def measured(seeds: int, oracles: int) -> dict[str, float]:
     """Phases of the demo, and what each further process takes until it can train."""
     command = [sys.executable, __file__, "--child", str(seeds), str(oracles)]
-    found: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found: dict[str, float] = json.loads(said.splitlines()[-1])
     each = float(subprocess.run([sys.executable, "-c", LOADED], check=True, capture_output=True, text=True).stdout)
     return found | {f"start: {WORKERS} further processes": WORKERS * each, "all": found["all"] + WORKERS * each}
 
