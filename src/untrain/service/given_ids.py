@@ -17,9 +17,9 @@ ROLES = {"id": "id", "label": "label", "owner": "owner", "x": "x", "classes": "c
 
 def data_choices(options: dict[str, Any]) -> DataChoices:
     """The part of a service's options that says what the columns of its data are."""
-    chosen: dict[str, Any] = {field: options[name] for field, name in ROLES.items() if name in options}
-    chosen = {field: tuple(value) if isinstance(value, list) else value for field, value in chosen.items()}
-    return DataChoices(**chosen)
+    chosen = {field: options[name] for field, name in ROLES.items() if name in options}
+    plain: dict[str, Any] = {field: tuple(value) if isinstance(value, list) else value for field, value in chosen.items()}
+    return DataChoices(**plain)
 
 
 def data_of(data: str, options: dict[str, Any]) -> Understood:
