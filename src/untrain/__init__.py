@@ -16,6 +16,7 @@ _HOMES = {
     "demo": "untrain.commands.demo",
     "inspect": "untrain.commands.inspect",
     "forget": "untrain.commands.forget",
+    "card": "untrain.commands.card",
     "audit": "untrain.commands.audit",
     "Outputs": "untrain.experiments.audits.foreign_models",
     "Checkpoints": "untrain.experiments.audits.foreign_models",
