@@ -102,8 +102,6 @@ def test_the_page_has_a_table_of_what_brings_it_back():
     glossary = {**Pruning.scores, **Quantization.scores}
     table = comes_back({"results": rows}, glossary)
     assert [column.name for column in table.columns] == ["pruned_forget"]
-    assert [(label, cells[0].value) for label, cells in table.references] == [
-        ("Retrained models", "10.0"),
-        ("Original models", "90.0"),
-    ]
+    assert [label for label, _ in table.references] == ["Retrained models", "Original models"]
+    assert [cells[0].value.split("\N{NO-BREAK SPACE}")[0] for _, cells in table.references] == ["10.0", "90.0"]
     assert comes_back({"results": [{"method": "NegGrad()", "error": None, "scores": {}}]}, glossary) is None
