@@ -9,6 +9,7 @@ from untrain.attribution.attributors.trak import TRAK as TRAK
 from untrain.attribution.estimation import Estimation as Estimation
 from untrain.commands.attribute import attribute as attribute
 from untrain.commands.audit import audit as audit
+from untrain.commands.card import card as card
 from untrain.commands.check import check as check
 from untrain.commands.demo import demo as demo
 from untrain.commands.find_mislabelled import find_mislabelled as find_mislabelled

@@ -110,6 +110,7 @@ def forget(
     from untrain.experiments.forgetting.measurements import Tolerance
     from untrain.experiments.forgetting.opened_model import ModelChoices
     from untrain.experiments.forgetting.requests import GivenRequest
+    from untrain.reports.html.notebook import ForgetDocument
     from untrain.runtime.loggers.base import logging_to
     from untrain.runtime.progress import logger_of
     from untrain.runtime.threads import threads as so_many_threads
@@ -141,7 +142,7 @@ def forget(
         audit=_audit(audit, oracles, train_with, store, workers, threads, on_progress),
     )  # fmt: skip
     with so_many_threads(threads), logging_to(log, on_progress) as watched:
-        return run_job(replace(job, log=logger_of(watched)), dry_run)
+        return ForgetDocument(run_job(replace(job, log=logger_of(watched)), dry_run))
 
 
 def _audit(

@@ -11,6 +11,7 @@ from untrain.reports.html import charts as figures
 from untrain.reports.html import curve_charts, example_tiles, mask_charts, roc_charts, tables
 from untrain.reports.html.all_scores import every
 from untrain.reports.html.answers import said
+from untrain.reports.html.comes_back import comes_back
 from untrain.reports.html.drawing import Drawn
 from untrain.reports.html.group_table import payers
 from untrain.reports.html.outcome_chart import outcome_chart
@@ -52,7 +53,7 @@ def tabled(material: Material, groups: Mapping[str, tables.Glossary]) -> dict[st
     return {
         "table": tables.comparison(document, glossary, is_repair(material)), "every": every(document, groups),
         "missing": tables.missing(document), "notes": tables.notes(document, glossary), "guard": tables.guard(document),
-        "costs": tables.costs(document), "happened": tables.happened(document),
+        "costs": tables.costs(document), "happened": tables.happened(document), "back": comes_back(document, glossary),
     }  # fmt: skip
 
 
