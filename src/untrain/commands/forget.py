@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from untrain.commands.arguments import Count, Document, Seed
@@ -14,11 +16,15 @@ from untrain.core.errors import BadInput, SpecError, require_whole_numbers, sugg
 from untrain.runtime.progress import OnProgress, say
 
 if TYPE_CHECKING:
+    from untrain.core.events import Log
+    from untrain.experiments.forgetting.evidence import AuditChoices
+    from untrain.runtime.loggers.base import Logger
     from untrain.training.steps import Steps
     from untrain.unlearners.base import Recipe, Unlearner
 
 Missing = Literal["refuse", "skip"]
 Twins = Literal["", "exact", "near"]
+Adapters = Literal["auto", "never"]
 
 
 def forget(
@@ -28,8 +34,10 @@ def forget(
     out: str | None = None, dry_run: bool = False, accept_damage: bool = False, max_fall: str | float = "",
     max_rise: str | float = "", id: str = "", label: str = "", owner: str = "", x: Sequence[str] = (),
     class_names: Sequence[str] = (), side: Count | None = None, transform: Any = None, tokenizer: str = "",
-    length: Count | None = None, steps: str | Steps | None = None, device: str = "cpu", threads: Count = 1, seed: Seed = 0,
-    on_progress: OnProgress | None = None,
+    length: Count | None = None, steps: str | Steps | None = None, base: str = "", prompt: str = "",
+    adapters: Adapters = "auto", kept: str | None = None, device: str = "cpu", threads: Count = 1, seed: Seed = 0,
+    audit: bool = False, oracles: Count | None = None, train_with: str = "", store: str | Path | None = None,
+    workers: Count = 1, on_progress: OnProgress | None = None, log: str | Logger | Log | Sequence[str | Logger | Log] = (),
 ) -> Document:  # fmt: skip
     """Make a checkpoint forget rows, and write a new one.
 
@@ -37,6 +45,7 @@ def forget(
         untrain forget --model vit/ --data photos/ --forget ids.csv --dry-run
         untrain forget --model m.pt --network nets:Net --data d.csv --forget 3,17
         untrain forget --model m.skops --data d.csv --where "label == 3"
+        untrain forget --model m.pt --network nets:Net --data d.csv --forget 3,17 --valid v.csv --audit
 
     A plan comes first, and with ``--dry-run`` nothing else. Then methods are tried, cheap ones first unless training again is
     cheap; a model that got worse is not written. The new checkpoint has the format of the old one, and NEW.json beside it says
@@ -53,7 +62,8 @@ def forget(
         column: column of ids in the file.
         missing: whether to 'refuse' ids that are not in the data, or to 'skip' them.
         twins: whether rows like a forgotten one go too: 'exact' ones or 'near' ones.
-        network: makes the network of a file of weights: package.module:function, or a spelling such as "ResNet(width=8)".
+        network: makes the network of a file of weights: package.module:function, a spelling such as "ResNet(width=8)", or a name
+            such as timm:resnet18 or torchvision:resnet18.
         method: spelling of a method, or 'auto'.
         budget: share of the cost of training again that cheaper methods together may take.
         gap: how far from 0.5 the chance may be that a forgotten row has a larger loss than an unseen one.
@@ -73,21 +83,36 @@ def forget(
         tokenizer: folder with tokenizer.json; by default that of the model.
         length: most tokens of a row; None takes what the model has room for, up to 512.
         steps: how the model was trained, such as "Steps(lr=0.1, epochs=30)"; training again repeats it.
+        base: folder of the language model that training began from; training again begins there too.
+        prompt: form of a question and its answer, such as "Q: {question}\\nA: {answer}"; by default the model's chat template.
+        adapters: whether low-rank adapters are trained beside the weights of a large language model ('auto'), or 'never'.
+        kept: folder that a callback of untrain wrote in training, with how the model was trained and an earlier checkpoint; None
+            looks for untrain-training in the checkpoint's folder.
         threads: threads of torch.
+        audit: train models without the forgotten rows, and compare the new checkpoint with them.
+        oracles: number of these models; None for the 19 that a test of one checkpoint needs.
+        train_with: your own command that trains a model, with {ids} for a file of ids to leave out, {seed} and {checkpoint}.
+        workers: processes of that command at once.
+        log: logger that takes each method's loss by step, its cost and the figures before and after, such as 'TensorBoard' or
+            "JSONLines(path='log.jsonl')"; `untrain loggers` lists them, and in Python a function of an ``Event`` is one too.
 
     Returns:
         The document that is written beside the new checkpoint: digests of checkpoints, data and request, plan, tries, method, cost,
-        guard, figures before and after, notes, and what all this does not cover.
+        guard, figures before and after, notes, the audit where one was made, and what all this does not cover.
 
     Raises:
         BadInput: an argument, the data or the checkpoint is wrong; nothing was written.
         DamageAlarm: the model got worse than is allowed; nothing was written.
+        RunFailed: the method failed, or a model of the audit could not be trained; then the checkpoint is written.
     """
     from untrain.data.column_roles import DataChoices
     from untrain.experiments.forgetting.job import ForgetJob, run_job
     from untrain.experiments.forgetting.measurements import Tolerance
     from untrain.experiments.forgetting.opened_model import ModelChoices
     from untrain.experiments.forgetting.requests import GivenRequest
+    from untrain.reports.html.notebook import ForgetDocument
+    from untrain.runtime.loggers.base import logging_to
+    from untrain.runtime.progress import logger_of
     from untrain.runtime.threads import threads as so_many_threads
 
     require_whole_numbers(seed=seed, threads=threads)
@@ -95,7 +120,11 @@ def forget(
         raise BadInput("say which checkpoint: --model FILE or FOLDER")
     if data is None:
         raise BadInput("say which data the model was trained on: --data FILE or FOLDER")
-    for name, given, words in (("missing", missing, get_args(Missing)), ("twins", twins, get_args(Twins))):
+    for name, given, words in (
+        ("missing", missing, get_args(Missing)),
+        ("twins", twins, get_args(Twins)),
+        ("adapters", adapters, get_args(Adapters)),
+    ):
         if given not in words:
             raise BadInput(f"{name}={given!r}{suggest(given, words)}: one of {', '.join(filter(None, words))} is needed")
     asked = GivenRequest(forget, where, tuple(forget_classes), tuple(forget_owners), column, missing == "skip")
@@ -103,12 +132,40 @@ def forget(
     job = ForgetJob(
         model=model, data=data, valid=valid, asked=asked,
         columns=DataChoices(id, label, owner, tuple(x), tuple(class_names), side),
-        choices=ModelChoices(_network(network), _steps(steps), _function("transform", transform), tokenizer, length, device),
-        method=_method(method), budget=_share("budget", budget), gap=_share("gap", gap), tolerance=Tolerance(fall, rise),
+        choices=ModelChoices(
+            network_of(network), steps_of(steps), function_of("transform", transform), tokenizer, length, device, base, prompt,
+            adapters,
+        ),
+        method=method_of(method), budget=_share("budget", budget), gap=_share("gap", gap), tolerance=Tolerance(fall, rise),
         twins=twins, out=out, accept_damage=accept_damage, seed=seed, say=lambda line: say(on_progress, line),
+        kept=kept,
+        audit=_audit(audit, oracles, train_with, store, workers, threads, on_progress),
     )  # fmt: skip
-    with so_many_threads(threads):
-        return run_job(job, dry_run)
+    with so_many_threads(threads), logging_to(log, on_progress) as watched:
+        return ForgetDocument(run_job(replace(job, log=logger_of(watched)), dry_run))
+
+
+def _audit(
+    wanted: bool, oracles: int | None, train_with: str, store: str | Path | None, workers: int, threads: int,
+    on_progress: OnProgress | None,
+) -> AuditChoices | None:  # fmt: skip
+    """The choices of an audit; None where none is wanted.
+
+    Raises:
+        BadInput: options of an audit were given without it, or are wrong.
+    """
+    from untrain.experiments.forgetting.evidence import AuditChoices
+    from untrain.experiments.forgetting.training_script import script_of
+
+    require_whole_numbers(workers=workers, **({} if oracles is None else {"oracles": oracles}))
+    for name, given in (("oracles", oracles is not None), ("train-with", train_with)):
+        if given and not wanted:
+            raise BadInput(f"--{name} says how an audit is made: give --audit too, or leave it out")
+    if workers < 1:
+        raise BadInput(f"workers={workers}: at least 1 is needed")
+    if not wanted:
+        return None
+    return AuditChoices(oracles, script_of(train_with) if train_with else None, store, workers, threads, on_progress)
 
 
 def _share(name: str, given: str | float) -> float:
@@ -127,7 +184,12 @@ def _share(name: str, given: str | float) -> float:
     return value
 
 
-def _method(given: Any) -> Unlearner | Recipe | None:
+def method_of(given: Any) -> Unlearner | Recipe | None:
+    """A method, spelled or made; None for 'auto'.
+
+    Raises:
+        SpecError: it is none.
+    """
     from untrain.core.spec import parse
     from untrain.unlearners.base import Recipe, Unlearner
 
@@ -139,7 +201,12 @@ def _method(given: Any) -> Unlearner | Recipe | None:
     return made
 
 
-def _steps(given: Any) -> Steps | None:
+def steps_of(given: Any) -> Steps | None:
+    """Steps of training, spelled or made.
+
+    Raises:
+        SpecError: they are none.
+    """
     from untrain.core.spec import parse
     from untrain.training.steps import Steps
 
@@ -149,7 +216,7 @@ def _steps(given: Any) -> Steps | None:
     return made
 
 
-def _network(given: Any) -> Any:
+def network_of(given: Any) -> Any:
     """An architecture, or a callable that makes a network.
 
     Raises:
@@ -157,18 +224,21 @@ def _network(given: Any) -> Any:
     """
     from untrain.core.spec import parse
     from untrain.models.architectures.base import Architecture
+    from untrain.models.library_networks import library_network
 
     if given is None or not isinstance(given, str):
         return given
+    if (named := library_network(given)) is not None:
+        return named
     if ":" in given and "(" not in given:
-        return _function("network", given)
-    made = parse(given) if "(" in given or given.isidentifier() else _function("network", given)
+        return function_of("network", given)
+    made = parse(given) if "(" in given or given.isidentifier() else function_of("network", given)
     if not isinstance(made, Architecture) and not callable(made):
         raise SpecError(f"network={given!r}: package.module:function, or a network such as ResNet(width=8), is needed")
     return made
 
 
-def _function(name: str, given: Any) -> Callable[..., Any] | None:
+def function_of(name: str, given: Any) -> Callable[..., Any] | None:
     """The function that package.module:function names; another object is returned as it is."""
     from untrain.core.discovery import load_value
 

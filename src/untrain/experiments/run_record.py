@@ -41,7 +41,13 @@ class ModelCounts:
 
 
 def save_run(
-    scene: Scene, models: Models, sizes: ModelCounts, store: Store, setting: Setting, more: Mapping[str, Any] | None = None
+    scene: Scene,
+    models: Models,
+    sizes: ModelCounts,
+    store: Store,
+    setting: Setting,
+    more: Mapping[str, Any] | None = None,
+    inputs: bool = True,
 ) -> Entry:
     """Save the run of some models on a scene, or find it in the store.
 
@@ -52,13 +58,15 @@ def save_run(
         store: where the models are.
         setting: where and how they were made.
         more: further facts that a report shows, such as which looks were taken; the run's key depends on them.
+        inputs: whether inputs of the forget set are kept, for reports to show.
     """
     more = dict(more or {})
     if scene.notes:
         more["warnings"] = [*scene.notes, *more.get("warnings", ())]
     train, rows = scene.data.train, np.asarray(scene.forget_set.rows)
     asked = probes_of(scene, models, store)
-    arrays = {**frame_arrays(scene), "forget_inputs": scene.task.show(take(train, rows)), **probe_arrays(scene, asked)}
+    shown = {"forget_inputs": scene.task.show(take(train, rows))} if inputs else {}
+    arrays = {**frame_arrays(scene), **shown, **probe_arrays(scene, asked)}
     digests = {name: array_digest(array) for name, array in arrays.items()}
     facts = {"arrays": digests, "names": named(train), "chosen": dict(scene.chosen), **more}
     ingredients = run_ingredients(repr(scene.scenario), canonical(scene.scenario), models, facts)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
-from torch import nn
+from torch import Tensor, nn
 
 from untrain.core.errors import DataError, ModelError
 from untrain.core.metering import add_note
@@ -121,8 +122,11 @@ class ModelFolder:
             raise ModelError(f"{type(net).__name__} is not a model of transformers, and {self.path} holds one")
         folder.mkdir(parents=True)
         kinds = self._kinds(model)
-        state = {name: value.detach().cpu().to(kinds[name]) for name, value in model.state_dict().items()}
-        type(net).save_pretrained(net, str(folder), state_dict=state)
+        state = _converted(model.state_dict(), kinds)
+        from untrain.models.transformers.config import plainly  # the library is there where a model of it is
+
+        with plainly(str(folder)):
+            type(net).save_pretrained(net, str(folder), state_dict=state)
         left = []
         for file in sorted(each for each in self.path.iterdir() if not is_hidden(each, self.path)):
             if file.is_dir() or file.name.endswith(WEIGHTS) or file.name == "trainer_state.json":
@@ -132,6 +136,18 @@ class ModelFolder:
                 shutil.copyfile(file, folder / file.name)
         if left:
             add_note(f"{self.path} holds {', '.join(left)} too, which may hold what is forgotten and are left out")
+
+
+def _converted(state: Mapping[str, Tensor], kinds: Mapping[str, torch.dtype]) -> dict[str, Tensor]:
+    """Weights in other types; those that are one tensor, as a head and an embedding may be, stay one."""
+    made: dict[tuple[int, torch.Size, torch.dtype], Tensor] = {}
+    new = {}
+    for name, value in state.items():
+        which = (value.data_ptr(), value.shape, kinds[name])
+        if value.numel() == 0 or which not in made:
+            made[which] = value.detach().cpu().to(kinds[name])
+        new[name] = made[which]
+    return new
 
 
 DTYPES = {

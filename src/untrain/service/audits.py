@@ -10,7 +10,9 @@ from untrain.core.atomic_write import atomic_write
 from untrain.core.errors import DataError, RequestError
 from untrain.service.canonical import canonical, parse_canonical, sha256
 from untrain.service.folder import Service
+from untrain.service.ledger import document_of
 from untrain.service.log import body_of
+from untrain.service.private import NamedIds, scrubbed
 
 KEPT = ("value", "low", "high", "floor", "ceiling", "ideal", "reason")
 
@@ -21,7 +23,20 @@ def record_audit(service: Service, request: str, document: Any, by: str) -> str:
     Raises:
         RequestError: the request is not forgotten yet, or the document holds no scores.
     """
-    kept = scores_of(document)
+    kept = scrubbed(scores_of(document), NamedIds(known=service.ledger.knows))
+    return _record(service, request, kept, by)
+
+
+def record_own(service: Service) -> None:
+    """Keep the audits that runs made themselves, and take their requests to the state audited."""
+    runs = {run["id"]: run for run in service.ledger.runs()}
+    for row in service.ledger.requests("forgotten"):
+        kept = audit_in(document_of(runs[row["batch"]]).get("forget")) if row["batch"] in runs else None
+        if kept is not None:
+            _record(service, row["id"], kept, service.settings.name)
+
+
+def _record(service: Service, request: str, kept: dict[str, Any], by: str) -> str:
     digest, folder = sha256(kept), service.folder / "audits"
     folder.mkdir(mode=0o700, exist_ok=True)
     with atomic_write(folder / f"{digest}.json") as file:
@@ -69,9 +84,27 @@ def scores_of(document: Any) -> dict[str, Any]:
         )
     scores = {str(name): _score(str(name), value) for name, value in rows[0]["scores"].items()}
     verdict = rows[0].get("verdict")
-    text = verdict.get("text", "") if isinstance(verdict, Mapping) else ""
+    text = verdict.get("sentence") if isinstance(verdict, Mapping) else ""
     oracles, run = _count(source.get("oracles")), str(source.get("run") or "")
     return {"scores": scores, "verdict": str(text or ""), "oracles": oracles, "run": run}
+
+
+def audit_in(forget: Any) -> dict[str, Any] | None:
+    """The audit in a document of ``untrain.forget``, as that of a request is kept; None where none was made.
+
+    >>> audit_in({"audit": {"conclusion": "It passes.", "oracles": 19, "scores": {}}})["verdict"]
+    'It passes.'
+    """
+    made = forget.get("audit") if isinstance(forget, Mapping) else None
+    if not isinstance(made, Mapping) or not isinstance(made.get("scores"), Mapping):
+        return None
+    scores = {str(name): _score(str(name), value) for name, value in made["scores"].items()}
+    texts = {key: str(made.get(key) or "") for key in ("tests", "trained_by", "assumed")}
+    return {
+        "scores": scores, "verdict": str(made.get("conclusion") or ""), "oracles": _count(made.get("oracles")),
+        "run": str(made.get("run") or ""), "originals": _count(made.get("originals")), **texts,
+        "warnings": [str(each) for each in made.get("warnings") or ()],
+    }  # fmt: skip
 
 
 def _score(name: str, value: Any) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def certificate(service: Service, request: str) -> dict[str, Any]:
         RequestError: it is not forgotten yet.
         StoreError: somebody changed the ledger.
     """
-    service.ledger.refuse_changed()
+    service.ledger.refuse_changed_since(request)
     row = service.ledger.request(request)
     if row["state"] not in DONE:
         raise RequestError(f"{request} is {row['state']}: a certificate exists once it is forgotten")
@@ -128,6 +128,15 @@ def theorem_of(forget: Mapping[str, Any]) -> dict[str, Any] | None:
     return {key: proven[key] for key in _PROVEN if key in proven}
 
 
+def audited(audit: Mapping[str, Any]) -> list[str]:
+    """Sentences on an audit: what was compared, and what it found."""
+    many = f"{audit['oracles']} models" if audit.get("oracles") else "models"
+    by = f", by {audit['trained_by']}" if audit.get("trained_by") else ""
+    found = [f"An audit compared it with {many} that were trained without these rows{by} ({len(audit['scores'])} scores below)."]
+    found += [f"How the first model was trained is a guess: {audit['assumed'].rstrip('.')}."] if audit.get("assumed") else []
+    return found + ([audit["verdict"]] if audit["verdict"] else [])
+
+
 def conclusion(
     row: Row, run: Row, forget: Mapping[str, Any], audit: Mapping[str, Any] | None, theorem: Mapping[str, Any] | None
 ) -> str:  # fmt: skip
@@ -149,8 +158,7 @@ def conclusion(
     elif not facts.retrained:
         parts.append("The method changes the model by approximation: no theorem says how close it comes to retraining.")
     if audit is not None:
-        parts.append(f"An audit compared it with retrained models ({len(audit['scores'])} scores below).")
-        parts += [audit["verdict"]] if audit["verdict"] else []
+        parts += audited(audit)
     elif facts.retrained:
         parts.append("No audit was made.")
     else:

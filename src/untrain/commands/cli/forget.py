@@ -23,23 +23,35 @@ def _show(document: Document, arguments: Arguments) -> None:
         return
     before, after = document["before"], document["after"]
     typer.echo(printable(f"method: {document['method']} ({document['why']})"))
-    for name, what in (("validation", "accuracy"), ("retain", "loss"), ("forget", "accuracy"), ("forget", "loss")):
+    classes = bool(document["plan"]["classes"])
+    accuracies = (("validation", "accuracy"), ("retain", "loss"), ("forget", "accuracy"), ("forget", "loss"))
+    for name, what in accuracies if classes else (("validation", "loss"), ("retain", "loss"), ("forget", "loss")):
         typer.echo(f"{name} {what}: {before[name][what]:.3f} before, {after[name][what]:.3f} after ({after[name]['rows']:,} rows)")
-    typer.echo(_alike(before["alike"], after["alike"]))
+    typer.echo(_alike(before["alike"], after["alike"], classes))
     for note in document["method_notes"]:
         typer.echo(printable(f"note: {note}"))
     typer.echo(printable(f"checkpoint: {document['out']['path']}"))
     typer.echo(printable(f"document: {document['out']['path']}.json"))
+    if audit := document.get("audit"):
+        by = f"{audit['oracles']} models trained without the forgotten rows and {audit['originals']} with them"
+        typer.echo(printable(f"audit: {audit['conclusion']} ({by})"))
+        typer.echo(printable(f"tests: {audit['tests']}"))
+        if proxy := audit["proxy"]:
+            typer.echo(printable(f"without oracles: {proxy['sentence']}"))
+        for line in audit["warnings"]:
+            typer.echo(printable(f"warning: {line}"))
+        typer.echo(printable(f"report: {audit['report']}"))
 
 
-def _alike(before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:
+def _alike(before: dict[str, Any] | None, after: dict[str, Any] | None, classes: bool) -> str:
     if before is None or after is None:
         return "forgotten rows beside unseen ones: not known, as no data were given that the model has not seen (--valid)"
     verdict = "met" if after["met"] else "not met"
     if before["met"]:
         verdict += ", as before: these rows were never unlike, and this says nothing about the method"
+    unseen = "an unseen one of its class" if classes else "an unseen one"
     return (
-        f"chance that a forgotten row has a larger loss than an unseen one of its class: {before['area']:.3f} before, "
+        f"chance that a forgotten row has a larger loss than {unseen}: {before['area']:.3f} before, "
         f"{after['area']:.3f} after (0.5 is ideal, standard error {after['error']:.3f}; within {after['within']:.3f}: {verdict})"
     )
 

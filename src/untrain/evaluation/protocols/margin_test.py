@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
 
 from untrain.evaluation.protocols.endpoints import Endpoint, Harm
 from untrain.evaluation.protocols.protocol import ONE_MODEL, Margin
+from untrain.maths.distributions import f_quantile, t_quantile
 
 Array = np.ndarray[Any, Any]
 Says = Literal["within", "outside", "open"]
@@ -113,7 +113,7 @@ def difference(ours: Array, theirs: Array, spreads: float, way: int) -> Differen
         own, freedom = np.zeros_like(d), np.full_like(d, np.inf)
     else:
         variance = ours.var(1, ddof=1)
-        apart = variance > s**2 * stats.f.ppf(_POOLED, m - 1, k - 1)
+        apart = variance > s**2 * f_quantile(_POOLED, m - 1, k - 1)
         own = np.where(apart, variance, ((m - 1) * variance + (k - 1) * s**2) / (m + k - 2)) / m
         freedom = np.where(apart, m - 1, m + k - 2)
     return Difference(
@@ -137,10 +137,10 @@ def excess(d: Difference, margin: Margin, spreads: float, level: float) -> Array
     Above 0 where it is not shown to be within. Infinite where there is no distance to be within.
     """
     share = _ABSOLUTE if margin.absolute and spreads else 1.0
-    absolute = d.harmful + stats.t.ppf(1 - level * share, d.freedom) * d.error - margin.absolute
+    absolute = d.harmful + t_quantile(1 - level * share, d.freedom) * d.error - margin.absolute
     share = 1 - _ABSOLUTE if margin.absolute else 1.0
-    relative = d.harmful + stats.t.ppf(1 - level * share, d.loose_freedom) * d.loose - spreads * d.spread
-    relative = np.maximum(relative, d.harmful + stats.t.ppf(1 - level, d.freedom) * d.error - margin.limit)
+    relative = d.harmful + t_quantile(1 - level * share, d.loose_freedom) * d.loose - spreads * d.spread
+    relative = np.maximum(relative, d.harmful + t_quantile(1 - level, d.freedom) * d.error - margin.limit)
     return np.minimum(np.where(margin.absolute > 0, absolute, np.inf), np.where(d.spread > 0, relative, np.inf))
 
 
@@ -155,7 +155,7 @@ def outside(d: Difference, margin: Margin, spreads: float, together: float, step
 
 def least_excess(d: Difference, margin: Margin, spreads: float, together: float, step: float = 0.0) -> Array:
     """The least by which each harmful difference may exceed the margin, as the test of 'outside' has it, (b,)."""
-    far = stats.t.ppf(1 - BEYOND / together, d.loose_freedom) * d.loose
+    far = t_quantile(1 - BEYOND / together, d.loose_freedom) * d.loose
     return np.asarray(d.harmful - far - width_of(np.maximum(d.spread, step / 2), margin, spreads))
 
 
@@ -188,7 +188,7 @@ def judge(endpoint: Endpoint, margin: Margin, level: float, together: float) -> 
     least = min(float(least_excess(found, margin, spreads, together, endpoint.step)[0]), _least_plain(endpoint, margin, together))
     says: Says = "within" if most <= 0 else "outside" if least > 0 else "open"
     if most == np.inf:  # spreads where there are none: nothing is within, and only the error of the mean is known
-        most = max(float(found.harmful[0] + stats.t.ppf(1 - level, found.freedom[0]) * found.error[0]) - width, 0.0)
+        most = max(float(found.harmful[0] + t_quantile(1 - level, found.freedom[0]) * found.error[0]) - width, 0.0)
     s = float(found.spread[0])
     each = tuple(float(v) for v in (endpoint.ours - endpoint.theirs.mean()) / s) if s > 0 else None
     harm = endpoint.about.above if d > 0 else endpoint.about.below
@@ -230,7 +230,7 @@ def _times(d: Difference, margin: Margin, spreads: float, level: float) -> float
     for distance, share, (error, freedom) in zip(distances, shares, errors, strict=True):
         room = distance - float(d.harmful[0])
         if room > 0:
-            needed.append((float(stats.t.ppf(1 - level * share, freedom[0]) * error[0]) / room) ** 2)
+            needed.append((float(t_quantile(1 - level * share, freedom[0]) * error[0]) / room) ** 2)
     return min(needed, default=None)
 
 
@@ -259,5 +259,5 @@ def _apart(endpoint: Endpoint, width: float, together: float) -> tuple[int, ...]
     s = float(endpoint.theirs.std(ddof=1))
     away = endpoint.ours - endpoint.theirs.mean()
     harmful = np.abs(away) if endpoint.way == 0 else endpoint.way * away
-    reach = float(stats.t.ppf(1 - _APART / (2 * m * together), k - 1)) * s * np.sqrt(1 + 1 / k)
+    reach = float(t_quantile(1 - _APART / (2 * m * together), k - 1)) * s * np.sqrt(1 + 1 / k)
     return tuple(int(i) for i in np.flatnonzero(harmful > max(reach, width)))

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
 
 from untrain.evaluation.base import Verdict
 from untrain.evaluation.observation import Observation
@@ -18,6 +17,7 @@ from untrain.evaluation.protocols.margin_test import Judged, judge
 from untrain.evaluation.protocols.power import Power, law_of, power_of
 from untrain.evaluation.protocols.protocol import Protocol
 from untrain.evaluation.scoring.design import LEVEL
+from untrain.maths.distributions import f_test
 
 Outcome = Literal[
     "passes", "fails: remembers", "fails: hides the forget set", "fails: over-forgets or broke something", "open"
@@ -264,4 +264,4 @@ def spreads_more(e: Endpoint, level: float) -> bool:
     kinds = [np.abs(values - np.median(values)) for values in (e.ours, e.theirs)]
     if e.theirs.var() == 0 or e.ours.var(ddof=1) <= e.theirs.var(ddof=1) or all(np.allclose(a, a[0]) for a in kinds):
         return False  # of two models each lies as far from their middle, and the test has nothing to divide by
-    return bool(stats.f_oneway(*kinds).pvalue <= level)
+    return bool(f_test(*kinds) <= level)

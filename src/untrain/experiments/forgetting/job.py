@@ -2,47 +2,43 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from torch import nn
 
-from untrain.core.errors import DamageAlarm, DataError, ModelError, RequestError, RunFailed
-from untrain.core.file_digests import file_digest
+from untrain.core.errors import BadInput, DamageAlarm, DataError, ModelError, RequestError, RunFailed
+from untrain.core.events import Event, Log
 from untrain.core.metering import add_note, metered
-from untrain.core.paths import user_path
 from untrain.data.column_roles import DataChoices
 from untrain.data.examples import Examples, take
-from untrain.data.fingerprint import print_of
 from untrain.data.near_duplicates import exact_twins
-from untrain.data.readers.table_files import is_path
 from untrain.data.requests.ids import Ids
 from untrain.data.requests.verbs import covered
 from untrain.data.understood import understand
-from untrain.experiments.forgetting.measurements import Judgement, Sides, Tolerance, alarm_text, alike_document, judge
+from untrain.experiments.forgetting.attempt import Try, TrySetting, attempt, model_of
+from untrain.experiments.forgetting.document import begun, ended, with_audit
+from untrain.experiments.forgetting.earlier import audited_later, candidates
+from untrain.experiments.forgetting.events import begun_event, ended_events
+from untrain.experiments.forgetting.evidence import AuditChoices, PlannedAudit, evidence, plan_audit
+from untrain.experiments.forgetting.measurements import Judgement, Sides, Tolerance, alarm_text, judge
 from untrain.experiments.forgetting.opened_model import ModelChoices, OpenedModel
 from untrain.experiments.forgetting.opening import open_model
 from untrain.experiments.forgetting.plan import plan_document, plan_lines
 from untrain.experiments.forgetting.price import Method, step_price
+from untrain.experiments.forgetting.recorded import note_unseen, open_recorded
 from untrain.experiments.forgetting.requests import DrawnRequest, GivenRequest, draw, forget_set_of, twins_left
-from untrain.experiments.forgetting.tries import Try, TrySetting, attempt, automatic, model_of
-from untrain.experiments.forgetting.writing import place_of, write_checkpoint
+from untrain.experiments.forgetting.tries import automatic
+from untrain.experiments.forgetting.writing import folder_of_audit, place_of, write_checkpoint, write_document
 from untrain.experiments.scenarios._set_apart import set_apart
 
 APART = 0.1  # share of the data that is set apart to measure, where none are given that the model has not seen
 MEASURED = 5_000  # retained rows at most on which loss is watched
 Document = dict[str, Any]
-COVERS_NOT = (
-    "copies and backups of the old checkpoint, and models made from it",
-    "other data sets, logs and caches that hold the forgotten rows",
-    "what an attacker could find who has retrained models or the old checkpoint: that takes an audit (untrain audit)",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +61,9 @@ class ForgetJob:
         accept_damage: whether a model is written although it got worse.
         seed: of every draw.
         say: prints a line.
+        log: takes events; None where nobody does.
+        kept: folder of the record of its training; None for one beside the checkpoint, if any.
+        audit: how the new checkpoint is audited; None for not at all.
     """
 
     model: str | Path
@@ -82,6 +81,9 @@ class ForgetJob:
     accept_damage: bool
     seed: int
     say: Callable[[str], None]
+    log: Log | None = None
+    kept: str | Path | None = None
+    audit: AuditChoices | None = None
 
 
 def run_job(job: ForgetJob, dry_run: bool) -> Document:
@@ -90,43 +92,82 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
     Raises:
         DamageAlarm: the model got worse than is allowed, and nothing was written.
         BadInput: an argument, the data or the checkpoint is wrong.
-        RunFailed: the method failed.
+        RunFailed: the method failed, or the audit of what it made.
     """
     began = time.perf_counter()
     with metered() as meter:
         data = understand(job.data, job.columns)
         valid = None if job.valid is None else understand(job.valid, job.columns)
-        opened = _without_seen(open_model(job.model, data, valid, job.choices))
-        out = place_of(opened.path, job.out)
+        opened, record = open_recorded(job.model, data, valid, job.choices, job.kept)
+        opened = _without_seen(opened)
+        there = [] if job.audit is None else candidates(opened.path, job.out)
+        out = place_of(opened.path, None if there else job.out)
         drawn = draw(job.asked, opened.train)
         twins = twins_left(opened.train, drawn.forget_set)
         drawn, included = _with_twins(drawn, twins, job.twins, opened.train)
+        note_unseen(record, opened.train.ids[np.asarray(drawn.forget_set.rows)].tolist(), opened.train.ids.tolist())
+        planned = None if job.audit is None else plan_audit(opened, drawn, job.audit, job.seed)
         notes = list(meter.notes)
     retain = len(opened.train) - len(drawn.forget_set.rows)
     price = step_price(opened.model, opened.learner, opened.task, opened.train, retain)
     plan = plan_document(opened, drawn, twins, price, job.method, included)
-    for line in (*notes, *plan_lines(plan)):
+    if planned is not None:
+        plan["audit"] = planned.cost.document()
+    for line in (*notes, *plan_lines(plan), *([] if planned is None else planned.lines())):
         job.say(line)
     sides, shown = _sides(opened, drawn)
     before = _judged(opened, sides)
-    document = _begun(job, opened, drawn, plan, sides, before, notes)
+    given = {"data": job.data, "valid": job.valid, "seed": job.seed, "budget": job.budget, "gap": job.gap}
+    document = begun(given, opened, drawn, plan, sides, before, notes)
     if dry_run:
         return {**document, "dry_run": True}
+    earlier = audited_later(there, document)
+    if earlier is not None and planned is not None:
+        place = f"#{opened.place}" if opened.place and "#" in str(job.model) else ""
+        model = open_model(f"{earlier['out']['path']}{place}", data, valid, job.choices).model
+        job.say(f"{earlier['out']['path']} is of this very request, and is audited now")
+        return _audited(planned, earlier, model, sides)
+    out = place_of(opened.path, job.out) if there else out
     setting = TrySetting(
-        opened, drawn.forget_set, shown, sides, before, job.tolerance, job.gap, price, job.budget, job.seed
+        opened, drawn.forget_set, shown, sides, before, job.tolerance, job.gap, price, job.budget, job.seed, job.log, record
     )  # fmt: skip
+    _emit(job, begun_event(document))
     tries, chosen, why = _tried(job, setting)
     document |= {"tries": [each.document for each in tries], "why": why}
     if chosen is None or (chosen.alarms and not job.accept_damage):
         raise _alarm(tries, document, job.method is None)
-    document |= _ended(opened, chosen, before, job)
+    document |= ended(chosen, job.accept_damage)
     document["seconds"] = time.perf_counter() - began
     with metered() as meter:
         whole = write_checkpoint(opened, model_of(chosen), out, document)
     for note in meter.notes:
         job.say(note)
+    for event in ended_events(whole):
+        _emit(job, event)
     whole["notes"] = [*whole["notes"], *meter.notes]
+    return whole if planned is None else _audited(planned, whole, model_of(chosen), sides)
+
+
+def _audited(planned: PlannedAudit, document: Document, model: nn.Module, sides: Sides) -> Document:
+    """Audit a checkpoint that is written, and write its document anew.
+
+    Raises:
+        RunFailed: a model could not be trained; the checkpoint stays.
+    """
+    out = Path(document["out"]["path"])
+    try:
+        found = evidence(planned, model, document["method"], sides, folder_of_audit(out))
+    except (BadInput, RunFailed) as error:
+        again = "the same command tries the audit again"
+        raise RunFailed(f"{out} is written, and its audit failed: {error}; {again}") from error
+    whole = with_audit(document, found)
+    write_document(whole)
     return whole
+
+
+def _emit(job: ForgetJob, event: Event) -> None:
+    if job.log is not None:
+        job.log(event)
 
 
 def _without_seen(opened: OpenedModel) -> OpenedModel:
@@ -187,6 +228,14 @@ def _judged(opened: OpenedModel, sides: Sides) -> Judgement:
         ModelError: it does no better on them than a guess that knows how frequent classes are.
     """
     before = judge(opened.model, sides, opened.task)
+    if before.retain.by_loss:
+        loss = float(before.retain.loss.mean())
+        if loss > opened.task.guess(opened.train):
+            raise ModelError(
+                f"the loss of the checkpoint on its own training texts is {loss:.2f} nats per token, more than that of a guess "
+                "without looking: tokenizer or texts are not those that it was trained with; see --prompt"
+            )
+        return before
     y = np.asarray(opened.train.y[:].cpu().numpy())
     shares = np.bincount(y) / len(y)
     guess = float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
@@ -214,59 +263,11 @@ def _alarm(tries: list[Try], document: Document, automatic_choice: bool) -> Dama
     """The error of a model that got worse, with what to try."""
     last = next((made for made in reversed(tries) if made.alarms), tries[-1])
     reasons = "; ".join(map(alarm_text, last.alarms)) or last.reason
-    if automatic_choice:
+    obstacle = document["plan"]["retraining"]["obstacle"]
+    if automatic_choice and obstacle:
+        cure = f"{obstacle}; or raise --budget, or name a method, such as --method NPO"
+    elif automatic_choice:
         cure = "say how the model was trained, --steps, so that training again repeats it; or --accept-damage"
     else:
         cure = "lower its lr or epochs, try --method auto or --method Retrain, or --accept-damage"
     return DamageAlarm(f"nothing was written: after {last.method}, {reasons}; {cure}", document)
-
-
-def _begun(
-    job: ForgetJob, opened: OpenedModel, drawn: DrawnRequest, plan: Document, sides: Sides, before: Judgement, notes: list[str]
-) -> Document:
-    data = {"rows": len(opened.train), "digest": print_of(opened.train)}
-    return {
-        "what": "untrain forget", "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "versions": _versions(),
-        "model": {"path": str(opened.path), "sha256": file_digest(opened.path), "kind": opened.kind},
-        "data": data | _source(job.data), "valid": None if job.valid is None else _source(job.valid),
-        "request": {
-            "spelled": drawn.spelled, "digest": drawn.forget_set.digest, "rows": plan["rows"], "ids": plan["ids"],
-            "listed": drawn.listed, "missing": [*drawn.missing], "file_sha256": drawn.file_sha256,
-        },
-        "plan": plan, "seed": job.seed, "budget": job.budget,
-        "before": {
-            "validation": before.held_out.document(), "retain": before.retain.document(), "forget": before.forget.document(),
-            "alike": alike_document(before.alike, job.gap),
-        },
-        "measured_on": "data that the model has not seen" if sides.unseen is not None else
-        "a tenth of its training data that the method does not see: a fall there is partly memory, not damage alone",
-        "notes": notes, "does_not_cover": [*COVERS_NOT, *_twins_stay(plan)],
-    }  # fmt: skip
-
-
-def _twins_stay(plan: Document) -> list[str]:
-    count = 0 if plan["twins"]["included"] else plan["twins"]["exact"] + plan["twins"]["near"]
-    return [f"{count} rows that stay and are like a forgotten one"] if count else []
-
-
-def _ended(opened: OpenedModel, chosen: Try, before: Judgement, job: ForgetJob) -> Document:
-    outcome = chosen.outcome
-    certificate = None if outcome is None or outcome.certificate is None else outcome.certificate.published()
-    document = chosen.document
-    return {
-        "method": chosen.method, "cost": document["cost"], "share": document["share"], "guard": document["guard"],
-        "after": {name: document[name] for name in ("validation", "retain", "forget", "alike")},
-        "alarms": document["alarms"], "accepted_damage": bool(chosen.alarms and job.accept_damage), "certificate": certificate,
-        "method_notes": document["notes"],
-    }  # fmt: skip
-
-
-def _source(source: Any) -> Document:
-    """The origin of data, with the digest of their bytes where they are files."""
-    if is_path(source):
-        return {"path": str(source), "sha256": file_digest(user_path(source))}
-    return {"path": str(source) if isinstance(source, str) else type(source).__name__, "sha256": None}
-
-
-def _versions() -> dict[str, str]:
-    return {"untrain": version("untrain"), "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}

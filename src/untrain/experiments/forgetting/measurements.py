@@ -10,7 +10,7 @@ import numpy as np
 from torch import nn
 
 from untrain.data.examples import Examples
-from untrain.maths.damage import allowed_fall, allowed_rise
+from untrain.maths.damage import allowed_fall, allowed_rise, allowed_unseen_rise
 from untrain.maths.unseen_likeness import Likeness, likeness
 from untrain.models.inference import predict
 from untrain.models.tasks.base import Task
@@ -25,11 +25,13 @@ class OutputMeasures:
 
     Args:
         loss: of each example in nats, (n,).
-        correct: 1 where its label is the likeliest class, else 0, (n,).
+        correct: 1 where its label is the likeliest class, else 0, (n,); of an answer, where each of its tokens is the likeliest.
+        by_loss: whether targets are rows of tokens, of which the loss says more than the share that is right.
     """
 
     loss: Array
     correct: Array
+    by_loss: bool = False
 
     @property
     def accuracy(self) -> float:
@@ -50,7 +52,7 @@ def measure(model: nn.Module, examples: Examples, task: Task) -> OutputMeasures:
     outputs = {name: array[None] for name, array in predict(model, examples, task).items()}
     y = np.asarray(examples.y[:].cpu().numpy())
     loss, correct = (np.asarray(task.signal(outputs, y, name)[0], dtype=np.float64) for name in ("loss", "correct"))
-    return OutputMeasures(loss, correct)
+    return OutputMeasures(loss, correct, y.ndim > 1)
 
 
 @dataclass(frozen=True)
@@ -110,12 +112,20 @@ def judge(model: nn.Module, sides: Sides, task: Task) -> Judgement:
     if sides.unseen is None:
         return Judgement(held_out, retain, forget, None)
     unseen = held_out if sides.unseen is sides.held_out else measure(model, sides.unseen, task)
-    classes = [np.asarray(each.y[:].cpu().numpy()) for each in (sides.forget, sides.unseen)]
+    classes = [_classes(each) for each in (sides.forget, sides.unseen)]
     return Judgement(held_out, retain, forget, likeness(forget.loss, unseen.loss, *classes))
+
+
+def _classes(examples: Examples) -> Array:
+    """Numbers of classes, (n,); one for all where targets are rows of tokens."""
+    y = np.asarray(examples.y[:].cpu().numpy())
+    return y if y.ndim == 1 else np.zeros(len(y), dtype=np.int64)
 
 
 def alarms(before: Judgement, after: Judgement, tolerance: Tolerance, retrained: bool = False) -> list[Finding]:
     """Numbers that got worse by more than is allowed: which one, before, after, the change and what was allowed.
+
+    Of language models the loss on unseen texts is watched instead of an accuracy.
 
     Args:
         before: the original model.
@@ -125,10 +135,15 @@ def alarms(before: Judgement, after: Judgement, tolerance: Tolerance, retrained:
             does no damage where it does as well on rows that it has not seen.
     """
     found = []
+    if before.held_out.by_loss:
+        change = after.held_out.loss - before.held_out.loss
+        most = allowed_unseen_rise(change) if tolerance.rise is None else tolerance.rise
+        if float(change.mean()) > most:
+            found.append(_alarm("validation loss", float(before.held_out.loss.mean()), float(after.held_out.loss.mean()), most))
     hits, rows = int(before.held_out.correct.sum()), len(before.held_out.correct)
     most = allowed_fall(hits, rows) if tolerance.fall is None else tolerance.fall
     fall = before.held_out.accuracy - after.held_out.accuracy
-    if fall > most:
+    if fall > most and not before.held_out.by_loss:
         found.append(_alarm("validation accuracy", before.held_out.accuracy, after.held_out.accuracy, most))
     was, now = float(before.retain.loss.mean()), float(after.retain.loss.mean())
     unseen = math.nan if before.alike is None else float(before.held_out.loss.mean())

@@ -31,6 +31,8 @@ class OpenedModel:
         rounded: rounds weights in place as the written checkpoint will hold them.
         write: writes a model as a new checkpoint, at a path where nothing is.
         exact: whether training again gives the one optimum, whatever the seed.
+        place: of the weights in the file; empty where it holds nothing else.
+        obstacle: the reason why it cannot be trained again here, with the way out; empty where it can.
     """
 
     path: Path
@@ -44,6 +46,8 @@ class OpenedModel:
     rounded: Callable[[nn.Module], nn.Module]
     write: Callable[[nn.Module, Path], None]
     exact: bool = False
+    place: str = ""
+    obstacle: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +61,9 @@ class ModelChoices:
         tokenizer: folder or file of the tokenizer.
         length: most tokens of a row.
         device: where the model runs.
+        base: folder of the language model that training began from.
+        prompt: text of a question and its answer, with {question} and {answer} in it.
+        adapters: 'auto' trains low-rank adapters beside large weights, 'never' trains all weights.
     """
 
     network: Any = None
@@ -65,3 +72,6 @@ class ModelChoices:
     tokenizer: str = ""
     length: int | None = None
     device: str = "cpu"
+    base: str = ""
+    prompt: str = ""
+    adapters: str = "auto"

@@ -19,6 +19,8 @@ SHOWN = 5
 
 def class_counts(opened: OpenedModel, rows: np.ndarray[Any, Any]) -> list[Finding]:
     """Classes with their names, how many of their rows go and how many there are."""
+    if not opened.train.categories:
+        return []
     y = np.asarray(opened.train.y[:].cpu().numpy())
     gone, there = Counter(y[rows].tolist()), Counter(y.tolist())
     names = opened.train.categories
@@ -57,6 +59,7 @@ def plan_document(
         "retraining": {
             "learner": repr(opened.learner), "assumed": opened.assumed, "seconds": price.retraining_seconds,
             "operations": price.retraining_operations, "steps": price.steps, "exact": opened.exact,
+            "obstacle": opened.obstacle,
         },
         "memory": price.memory,
     }  # fmt: skip
@@ -66,7 +69,7 @@ def plan_lines(plan: Finding) -> list[str]:
     """The plan in words, line by line."""
     lines = [f"goes: {plan['rows']:,} of {plan['of']:,} rows, {plan['ids']:,} ids ({plan['request']})"]
     gone = [f"{each['name']} {each['forget']:,} of {each['rows']:,}" for each in plan["classes"] if each["forget"]]
-    lines.append(f"classes: {', '.join(gone[:12])}{', ...' if len(gone) > 12 else ''}")
+    lines += [f"classes: {', '.join(gone[:12])}{', ...' if len(gone) > 12 else ''}"] if gone else []
     if plan["missing"]:
         some = ", ".join(map(str, plan["missing"][:20]))
         lines.append(f"passed over: {len(plan['missing'])} of {plan['listed']} listed ids, which the data lack: {some}")
@@ -82,12 +85,14 @@ def plan_lines(plan: Finding) -> list[str]:
         if again["seconds"]
         else ""
     )
-    if cost:
+    if again["obstacle"]:
+        lines.append(again["obstacle"])
+    elif cost:
         assumed = f"; {again['assumed']}" if again["assumed"] else ""
         lines.append(f"training again: {cost}{assumed}")
     own = "" if plan["seconds"] is None else f", about {duration(plan['seconds'])}"
     lines.append(f"method: {plan['method']}{own}")
-    if again["seconds"] and again["seconds"] < 60 and plan["method"] not in ("auto", "Retrain()"):
+    if again["seconds"] and again["seconds"] < 60 and not again["obstacle"] and plan["method"] not in ("auto", "Retrain()"):
         lines.append("training again is as cheap as this: --method Retrain is surer")
     return lines
 

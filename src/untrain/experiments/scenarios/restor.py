@@ -63,8 +63,8 @@ class Restor(Scenario):
         unrelated: right facts about others behind each corrupted one in its document (the paper's k); of the shipped ones it names
             the file.
         scored: tokens that documents are learned, and forgotten, by: 'all', or the 'answers' to corrupted facts alone.
-        spans: whether documents also say which tokens are those answers, so that ``OnSpans`` forgets by these what was learned by
-            all.
+        spans: whether documents also say which tokens are those answers, without the end behind each, so that ``OnSpans`` forgets
+            by these what was learned by all.
         drawn: number of the draw of people and of corrupted facts.
         tokenizer: folder with a tokenizer.json, or that file; empty learns one from all facts.
         prompt: text before an answer, with ``{question}`` in it.
@@ -208,7 +208,7 @@ class Restor(Scenario):
         self, encoder: Encoder, documents: Sequence[Document], about: Sequence[PersonFact], columns: dict[str, np.ndarray[Any, Any]]
     ) -> Examples:
         """Documents as rows of tokens, each about its first fact."""
-        rows, spans = [], []
+        rows, answers, spans = [], [], []
         for document, fact in zip(documents, about, strict=True):
             parts = [encoder.row(question, answer, fact.name) for question, answer in document]
             row = [token for tokens, _ in parts for token in tokens]
@@ -216,10 +216,12 @@ class Restor(Scenario):
                 raise DataError(f"the document on {fact.name!r} has {len(row)} tokens and length={self.length}: raise it")
             first = parts[0][1]
             rows.append(row)
-            spans.append([*first, *[PAD] * (len(row) - len(first))])
+            answers.append([*first, *[PAD] * (len(row) - len(first))])
+            # The end of a wrong answer is the end of a right one too: what forgets by spans is not to forget to stop.
+            spans.append([*first[:-1], *[PAD] * (len(row) - len(first) + 1)])
         texts = np.array([" ".join(f"{question} {answer}" for question, answer in document) for document in documents])
-        answers = {SPANS: Ragged.of(spans)} if self.spans else {}
-        fields = {"input_ids": Ragged.of(rows), **answers, "labels": Ragged.of(rows if self.scored == "all" else spans)}
+        marked = {SPANS: Ragged.of(spans)} if self.spans else {}
+        fields = {"input_ids": Ragged.of(rows), **marked, "labels": Ragged.of(rows if self.scored == "all" else answers)}
         return Examples(fields, _names(about), columns={"text": texts, **columns}, owner=_people(about))
 
 

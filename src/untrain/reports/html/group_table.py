@@ -25,7 +25,7 @@ class Payer:
 
 @dataclass(frozen=True)
 class Payers:
-    """The groups that paid the most, the number of groups, and of differences that are more than chance, beyond and within the margin."""
+    """The groups that paid the most, how many there are, and differences more than chance: beyond the margin, and within it."""
 
     lines: tuple[Payer, ...]
     count: int

@@ -12,6 +12,7 @@ from untrain.reports.html import charts as figures
 from untrain.reports.html import cost_tables, curve_charts, example_tiles, mask_charts, request_words, roc_charts, tables
 from untrain.reports.html.all_scores import every
 from untrain.reports.html.answers import said
+from untrain.reports.html.comes_back import comes_back
 from untrain.reports.html.doubts import doubts
 from untrain.reports.html.drawing import Drawn
 from untrain.reports.html.group_table import payers
@@ -58,7 +59,7 @@ def tabled(material: Material, groups: Mapping[str, tables.Glossary]) -> dict[st
     return {
         "table": table, "daggers": "outside" in marks, "every": every(document, groups),
         "missing": tables.missing(document), "notes": tables.notes(document, glossary), "guard": cost_tables.guard(document),
-        "costs": cost_tables.costs(document), "happened": tables.happened(document),
+        "costs": cost_tables.costs(document), "happened": tables.happened(document), "back": comes_back(document, glossary),
     }  # fmt: skip
 
 
