@@ -43,7 +43,7 @@ def tally(document: Mapping[str, Any]) -> str:
 
 
 def advice(document: Mapping[str, Any]) -> str:
-    """What to do, in a sentence: the cheapest method that passes, or to retrain.
+    """Advice in a sentence: the cheapest method that passes, or to retrain.
 
     Args:
         document: a run's scores.
@@ -61,7 +61,7 @@ def advice(document: Mapping[str, Any]) -> str:
     if priced:
         return "Retrain: what passes costs as much as retraining or more."
     if passing:
-        return f"{listed([labels[method] for method in passing])} can be used in place of retraining; what they cost is not known."
+        return f"{listed([labels[method] for method in passing])} can be used instead of retraining; their cost is not known."
     undecided = [labels[row["method"]] for row in rows if row["verdict"]["outcome"] == OPEN]
     if undecided:
         which = listed(undecided) if len(undecided) <= NAMED else f"{len(undecided)} methods"

@@ -50,7 +50,7 @@ def outcome(row: Row) -> tuple[str, str]:
 
 
 def reason(row: Row) -> str:
-    """Why the outcome is what it is, in a sentence that names no method."""
+    """The evidence behind an outcome, in a sentence that names no method."""
     told = re.sub(r" \(\d+ retrained models[^)]*\)$", "", str(row["verdict"]["because"]))  # which stand below the first sentence
     return formatting.sentence(f"{told[:1].upper()}{told[1:]}") if told else outcome(row)[1]
 

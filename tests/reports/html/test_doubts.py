@@ -47,8 +47,8 @@ def test_attacks_that_were_made_are_named_and_whether_anybody_tried_to_bring_it_
     made = {"mia_loss_auc": {"value": 0.5}, "mia_loss_tpr_1": {"value": 0.5}, "mia_lira_auc": {"value": 0.5}}
     said = module.other_attacks(rows("A", scores=made))
     assert said.startswith("Attacks made: LiRA attack and loss attack. All look at what models put out")
-    assert "was not looked at" in said
-    assert "was looked at too" in module.other_attacks(rows("A", scores=made | {"relearn_time": {"value": 3.0}}))
+    assert "was not tested" in said
+    assert "was tested too" in module.other_attacks(rows("A", scores=made | {"relearn_time": {"value": 3.0}}))
 
 
 def test_the_chance_of_a_false_alarm_grows_with_the_number_of_methods(rows):

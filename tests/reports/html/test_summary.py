@@ -7,7 +7,16 @@ from untrain.reports.verdict_marks import sentence
 
 
 def gap(value, low, high, verdict=None):
-    return {"value": value, "low": low, "high": high, "ceiling": -0.013, "reason": None, "verdict": verdict}
+    return {
+        "value": value,
+        "low": low,
+        "high": high,
+        "ceiling": -0.013,
+        "reason": None,
+        "verdict": verdict,
+        "band": None,
+        "note": None,
+    }
 
 
 def document(told, score, **more):

@@ -54,7 +54,7 @@ class Ruling:
         notes: what the design cannot see, and what else is worth knowing.
         forgetting: what became of the forget set, in a word.
         keeping: what became of the rest: 'broke' is worse by more than a margin, 'worse' is worse, though by more than a margin is
-            not shown, 'differs' is that models answer otherwise there, and not less often right.
+            not shown, 'differs' is other outputs there, and no fewer of them right.
     """
 
     protocol: str

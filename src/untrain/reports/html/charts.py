@@ -120,7 +120,7 @@ def class_chart(populations: Mapping[str, SideOutputs], classes: int, names: Seq
 
 
 def by_name(chart: Chart, label: str) -> Chart:
-    """The same chart, in which the unlearned models bear the name of their method."""
+    """The same chart, in which the unlearned models have the name of their method."""
     ours = "Unlearned"
     traces = tuple(
         replace(t, name=label if t.name == ours else t.name, hover=tuple(h.replace(f"{ours}, ", f"{label}, ", 1) for h in t.hover))

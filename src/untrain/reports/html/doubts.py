@@ -1,4 +1,4 @@
-"""Reasons to doubt a run, each counted from its document: what could be wrong, and what was not looked at."""
+"""Reasons to doubt a run, each counted from its document: limits of the design, and tests that are missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 
 def doubts(document: Document) -> list[tuple[str, str]]:
-    """What a reader may doubt, in a word, and a sentence or two on it."""
+    """Doubts about a run: a word for each, and a sentence or two on it."""
     rows = [row for row in contenders(document["results"]) if not row["error"]]
     if not rows:
         return []
@@ -42,7 +42,7 @@ def one_draw(document: Document) -> str:
 
 
 def few_models(document: Document, rows: Sequence[Row]) -> str:
-    """How many models there are of each kind, and which difference between them would be missed."""
+    """The number of models of each kind, and the difference between them that they would miss."""
     many = f"{counted(document['seeds'], 'model')} of each method stand against {counted(document['oracles'], 'retrained one')}."
     power = rows[0]["verdict"]["power"]
     if not power:
@@ -54,7 +54,7 @@ def few_models(document: Document, rows: Sequence[Row]) -> str:
 
 
 def settings(rows: Sequence[Row]) -> str:
-    """How many settings of each method were tried, and what they have in common."""
+    """The number of settings of each method, and what they have in common."""
     tried = Counter(formatting.short(row["method"]) for row in rows)
     several = [f"{name} ({count})" for name, count in tried.items() if count > 1]
     single = len(tried) - len(several)
@@ -92,10 +92,10 @@ def other_attacks(rows: Sequence[Row]) -> str:
     made = sorted({named(name).partition(",")[0] for name in valued if name.startswith(ATTACK)})
     first = f"Attacks made: {listed(made)}." if made else "No attack on membership was made."
     if valued & _revealing():
-        return f"{first} Whether the forget set comes back once a model is changed was looked at too; other attacks were not."
+        return f"{first} Whether the forget set comes back once a model is changed was tested too; other attacks were not."
     return (
         f"{first} All look at what models put out on the examples themselves. Whether the forget set comes back once a model is "
-        "trained on, quantized or pruned was not looked at (observers such as Relearn do)."
+        "trained on, quantized or pruned was not tested (observers such as Relearn do that)."
     )
 
 

@@ -48,7 +48,7 @@ def about(material: Material) -> str:
 
 
 def of_labels(document: Mapping[str, Any]) -> str:
-    """What letters and an @ in labels of methods mean, where there are any.
+    """The meaning of letters and of an @ in labels of methods, where there are any.
 
     >>> of_labels({"results": [{"method": "DEL(keep=0.1)"}, {"method": "DEL(keep=0.3)"}]})
     '(a), (b): the same method with other settings.'

@@ -156,7 +156,7 @@ def _method(at: int, row: Mapping[str, Any], label: str, names: list[str], gloss
 
 
 def given_away(row: Mapping[str, Any]) -> Cell:
-    """The number of forget examples by which a method's models can be told from retrained ones, and which way most go."""
+    """The number of forget examples that give a method's models away, and in which ways."""
     counts = row["verdict"]["counts"]
     if row["verdict"]["chance"] is None:
         return Cell("–", note="not tested: it takes at least 3 retrained models, not all alike, and a forget set")
