@@ -17,6 +17,7 @@ _HOMES = {
     "inspect": "untrain.commands.inspect",
     "find_mislabelled": "untrain.commands.find_mislabelled",
     "forget": "untrain.commands.forget",
+    "card": "untrain.commands.card",
     "audit": "untrain.commands.audit",
     "Outputs": "untrain.experiments.audits.foreign_models",
     "Checkpoints": "untrain.experiments.audits.foreign_models",

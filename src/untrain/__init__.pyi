@@ -9,6 +9,7 @@ from untrain.attribution.attributors.trak import TRAK as TRAK
 from untrain.attribution.estimation import Estimation as Estimation
 from untrain.commands.attribute import attribute as attribute
 from untrain.commands.audit import audit as audit
+from untrain.commands.card import card as card
 from untrain.commands.check import check as check
 from untrain.commands.demo import demo as demo
 from untrain.commands.find_mislabelled import find_mislabelled as find_mislabelled
@@ -81,6 +82,7 @@ from untrain.evaluation.metrics.tugofwar import TugOfWar as TugOfWar
 from untrain.evaluation.metrics.verbatim import Verbatim as Verbatim
 from untrain.evaluation.observers.activations import Activations as Activations
 from untrain.evaluation.observers.answers import Answers as Answers
+from untrain.evaluation.observers.continued import Continued as Continued
 from untrain.evaluation.observers.fewshot import FewShot as FewShot
 from untrain.evaluation.observers.gradientnormmia import GradientNormMIA as GradientNormMIA
 from untrain.evaluation.observers.judgedanswers import JudgedAnswers as JudgedAnswers

@@ -32,7 +32,8 @@ from untrain.maths.representation_distance import lengths
 from untrain.runtime.store import Store
 
 OBSERVERS = [
-    "Activations", "Answers", "FewShot", "GradientNormMIA", "JudgedAnswers", "LinearProbe", "Pruning", "Quantization", "Relearn",
+    "Activations", "Answers", "Continued", "FewShot", "GradientNormMIA", "JudgedAnswers", "LinearProbe", "Pruning",
+    "Quantization", "Relearn",
     "Rouge", "RUS", "Steering", "VerbMem", "Weights", "ZlibMIA", "ZRF",
 ]  # fmt: skip
 

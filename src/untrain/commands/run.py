@@ -86,6 +86,7 @@ def run(
     from untrain.experiments.observations import observers_of
     from untrain.experiments.pipeline import run_comparisons
     from untrain.experiments.run_options import ReportOptions, RunOptions, evaluators_of
+    from untrain.reports.html.notebook import PriceDocument, RunDocument
     from untrain.runtime.loggers.base import logging_to
 
     comparison = dataclasses.replace(comparison_of(scenario, methods, seeds, oracles, seed), observers=observers_of(observers))
@@ -95,8 +96,7 @@ def run(
     with logging_to(log, on_progress) as watched:
         options = RunOptions(setting, workers, chosen, watched, looks, scorers, protocol=protocol_of(protocol))
         whole = run_comparisons([comparison], store, options, shown)
-    document: Document = whole["runs"][0] | {"price": whole["price"]}
-    return document
+    return RunDocument(whole["runs"][0] | {"price": PriceDocument(whole["price"])})
 
 
 def price(
@@ -120,6 +120,7 @@ def price(
     from untrain.evaluation.protocols.protocol import protocol_of
     from untrain.experiments.pipeline import price_comparisons
     from untrain.experiments.run_options import RunOptions
+    from untrain.reports.html.notebook import PriceDocument
 
     several = [scenario] if isinstance(scenario, str) or not isinstance(scenario, Sequence) else list(scenario)
     alone = isinstance(methods, Sequence) and not len(methods)
@@ -127,4 +128,4 @@ def price(
     chosen = executor_of(executor)
     setting = dataclasses.replace(setting_of(device, threads, precision, compiled, budget, chosen), curves=curves)
     options = RunOptions(setting, workers, chosen, looks=looks, protocol=protocol_of(protocol))
-    return price_comparisons(comparisons, store, options, given)
+    return PriceDocument(price_comparisons(comparisons, store, options, given))

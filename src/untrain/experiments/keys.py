@@ -197,6 +197,7 @@ def observation_ingredients(
         "sources": sources(observer), "model": model, "originals": list(originals), "forget": scene.forget_set.digest,
         "seen": scene.prints["seen"], "labels": scene.prints["labels"] if observer.by_labels else None, "seed": seed,
         **({"scored": scene.prints["scored"], "pieces": _pieces(scene)} if observer.by_probes else {}),
+        **({"retain": scene.prints["retain"]} if observer.by_retain else {}),
     }  # fmt: skip
 
 

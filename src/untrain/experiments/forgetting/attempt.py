@@ -22,7 +22,7 @@ from untrain.experiments.forgetting.requests import forget_set_of
 from untrain.training.problem import Problem, problem
 from untrain.training.step_watchers import StepLog, watching_steps
 from untrain.training.training_record import TrainingRecord
-from untrain.unlearners.base import Outcome
+from untrain.unlearners.outcome import Outcome
 from untrain.unlearners.retrain import Retrain
 
 Finding = dict[str, Any]

@@ -48,7 +48,7 @@ class LightningCallback(Callback or object):  # type: ignore[misc]
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Check the ids, and keep the first checkpoint."""
         if trainer.is_global_zero:
-            dataset = getattr(trainer.train_dataloader, "dataset", None)
+            dataset: Any = getattr(trainer.train_dataloader, "dataset", None)
             folder = self._folder or Path(trainer.default_root_dir) / FOLDER
             self._recorder.begin(pl_module, folder, len(dataset) if hasattr(dataset, "__len__") else None)
 

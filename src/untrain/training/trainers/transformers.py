@@ -15,7 +15,7 @@ from untrain.training.trainers._recorder import TrainingRecorder, spelled
 from untrain.training.training_record import FOLDER
 
 
-class TransformersCallback(TrainerCallback):  # type: ignore[misc]
+class TransformersCallback(TrainerCallback):
     """Keeps what unlearning needs later: ``Trainer(..., callbacks=[TransformersCallback(ids=table["person"])])``.
 
     It writes a folder ``untrain-training`` in the trainer's output folder: how the model was trained, seeds, ids, digests of the
@@ -36,7 +36,7 @@ class TransformersCallback(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **more: Any) -> None:
         """Check the ids, and keep the first checkpoint."""
         if state.is_world_process_zero:
-            dataset = getattr(more.get("train_dataloader"), "dataset", None)
+            dataset: Any = getattr(more.get("train_dataloader"), "dataset", None)
             folder = self._folder or Path(args.output_dir) / FOLDER
             self._recorder.begin(model, folder, len(dataset) if hasattr(dataset, "__len__") else None)
 
