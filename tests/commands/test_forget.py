@@ -384,3 +384,17 @@ def test_two_that_write_at_the_same_moment_get_a_name_each(tmp_path, monkeypatch
     assert (ours / "weights" if kind == "folder" else ours).read_text() == "ours"
     assert json.loads((tmp_path / "m-3.pt.json").read_text())["out"] == made["out"]
     assert sorted(each.name for each in tmp_path.iterdir()) == sorted(["m.pt", "m-2.pt.json", "m-3.pt", "m-3.pt.json"])
+
+
+def test_a_checkpoint_that_forgets_logs_steps_its_method_and_figures_but_no_id(home):
+    events = []
+    method = "Finetune(steps=Steps(lr=0.01, epochs=4, batch=32))"
+    document = forget(forget="p3,p6,p9", method=method, log=events.append)
+    assert [e.kind for e in events] == ["begun", "step", "step", "step", "step", "model", "score", "score", "ended"]
+    assert [e.step for e in events if e.kind == "step"] == [10, 20, 30, 32]  # 237 rows in batches of 32, four times
+    assert events[0].numbers["rows"] == 3
+    before, after = (e for e in events if e.kind == "score")
+    assert before.numbers["retain loss"] == document["before"]["retain"]["loss"]
+    assert after.numbers["area"] == document["after"]["alike"]["area"]
+    assert events[-1].facts["sha256"] == document["out"]["sha256"]
+    assert not any(name in repr(events) for name in ("p3", "p6", "p9"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -15,7 +16,9 @@ from untrain.core.errors import BadInput, SpecError, require_whole_numbers, sugg
 from untrain.runtime.progress import OnProgress, say
 
 if TYPE_CHECKING:
+    from untrain.core.events import Log
     from untrain.experiments.forgetting.evidence import AuditChoices
+    from untrain.runtime.loggers.base import Logger
     from untrain.training.steps import Steps
     from untrain.unlearners.base import Recipe, Unlearner
 
@@ -32,9 +35,9 @@ def forget(
     max_rise: str | float = "", id: str = "", label: str = "", owner: str = "", x: Sequence[str] = (),
     class_names: Sequence[str] = (), side: Count | None = None, transform: Any = None, tokenizer: str = "",
     length: Count | None = None, steps: str | Steps | None = None, base: str = "", prompt: str = "",
-    adapters: Adapters = "auto", device: str = "cpu", threads: Count = 1, seed: Seed = 0,
+    adapters: Adapters = "auto", kept: str | None = None, device: str = "cpu", threads: Count = 1, seed: Seed = 0,
     audit: bool = False, oracles: Count | None = None, train_with: str = "", store: str | Path | None = None,
-    workers: Count = 1, on_progress: OnProgress | None = None,
+    workers: Count = 1, on_progress: OnProgress | None = None, log: str | Logger | Log | Sequence[str | Logger | Log] = (),
 ) -> Document:  # fmt: skip
     """Make a checkpoint forget rows, and write a new one.
 
@@ -59,7 +62,8 @@ def forget(
         column: column of ids in the file.
         missing: whether to 'refuse' ids that are not in the data, or to 'skip' them.
         twins: whether rows like a forgotten one go too: 'exact' ones or 'near' ones.
-        network: makes the network of a file of weights: package.module:function, or a spelling such as "ResNet(width=8)".
+        network: makes the network of a file of weights: package.module:function, a spelling such as "ResNet(width=8)", or a name
+            such as timm:resnet18 or torchvision:resnet18.
         method: spelling of a method, or 'auto'.
         budget: share of the cost of training again that cheaper methods together may take.
         gap: how far from 0.5 the chance may be that a forgotten row has a larger loss than an unseen one.
@@ -82,11 +86,15 @@ def forget(
         base: folder of the language model that training began from; training again begins there too.
         prompt: form of a question and its answer, such as "Q: {question}\\nA: {answer}"; by default the model's chat template.
         adapters: whether low-rank adapters are trained beside the weights of a large language model ('auto'), or 'never'.
+        kept: folder that a callback of untrain wrote in training, with how the model was trained and an earlier checkpoint; None
+            looks for untrain-training in the checkpoint's folder.
         threads: threads of torch.
         audit: train models without the forgotten rows, and compare the new checkpoint with them.
         oracles: number of these models; None for the 19 that a test of one checkpoint needs.
         train_with: your own command that trains a model, with {ids} for a file of ids to leave out, {seed} and {checkpoint}.
         workers: processes of that command at once.
+        log: logger that takes each method's loss by step, its cost and the figures before and after, such as 'TensorBoard' or
+            "JSONLines(path='log.jsonl')"; `untrain loggers` lists them, and in Python a function of an ``Event`` is one too.
 
     Returns:
         The document that is written beside the new checkpoint: digests of checkpoints, data and request, plan, tries, method, cost,
@@ -102,6 +110,9 @@ def forget(
     from untrain.experiments.forgetting.measurements import Tolerance
     from untrain.experiments.forgetting.opened_model import ModelChoices
     from untrain.experiments.forgetting.requests import GivenRequest
+    from untrain.reports.html.notebook import ForgetDocument
+    from untrain.runtime.loggers.base import logging_to
+    from untrain.runtime.progress import logger_of
     from untrain.runtime.threads import threads as so_many_threads
 
     require_whole_numbers(seed=seed, threads=threads)
@@ -127,10 +138,11 @@ def forget(
         ),
         method=method_of(method), budget=_share("budget", budget), gap=_share("gap", gap), tolerance=Tolerance(fall, rise),
         twins=twins, out=out, accept_damage=accept_damage, seed=seed, say=lambda line: say(on_progress, line),
+        kept=kept,
         audit=_audit(audit, oracles, train_with, store, workers, threads, on_progress),
     )  # fmt: skip
-    with so_many_threads(threads):
-        return run_job(job, dry_run)
+    with so_many_threads(threads), logging_to(log, on_progress) as watched:
+        return ForgetDocument(run_job(replace(job, log=logger_of(watched)), dry_run))
 
 
 def _audit(
@@ -212,9 +224,12 @@ def network_of(given: Any) -> Any:
     """
     from untrain.core.spec import parse
     from untrain.models.architectures.base import Architecture
+    from untrain.models.library_networks import library_network
 
     if given is None or not isinstance(given, str):
         return given
+    if (named := library_network(given)) is not None:
+        return named
     if ":" in given and "(" not in given:
         return function_of("network", given)
     made = parse(given) if "(" in given or given.isidentifier() else function_of("network", given)

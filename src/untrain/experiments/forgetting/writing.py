@@ -15,9 +15,11 @@ from untrain.core.atomic_write import atomic_write, sync
 from untrain.core.environment import absolute
 from untrain.core.errors import BadInput, DataError
 from untrain.core.file_digests import file_digest
+from untrain.core.metering import add_note
 from untrain.core.paths import user_path
 from untrain.core.work_files import clear, hidden_name
 from untrain.experiments.forgetting.opened_model import OpenedModel
+from untrain.reports.model_card import model_card, with_section
 
 Document = dict[str, Any]
 
@@ -72,6 +74,18 @@ def sidecar_of(file: Path) -> Path:
     return file.with_name(f"{file.name}.json")
 
 
+def _add_to_card(file: Path, document: Document) -> None:
+    """Write what was forgotten into the model card of a folder that has one; a note says so, or why not."""
+    if not file.is_file():
+        return
+    try:
+        file.write_text(with_section(file.read_text(encoding="utf-8"), model_card(document)), encoding="utf-8")
+    except UnicodeDecodeError:
+        add_note("README.md is not UTF-8, and does not say what was forgotten: `untrain card` prints the section")
+        return
+    add_note("README.md has a section on what was forgotten, without any id; `untrain card` writes it anew after an audit")
+
+
 def write_document(document: Document) -> None:
     """Write the document beside its checkpoint anew.
 
@@ -103,6 +117,7 @@ def write_checkpoint(opened: OpenedModel, model: nn.Module, out: Path, document:
     fresh, notes = out.with_name(hidden_name(out.name)), out.with_name(hidden_name(sidecar_of(out).name))
     try:
         opened.write(model, fresh)
+        _add_to_card(fresh / "README.md", document)
         for each in [*fresh.iterdir(), fresh] if fresh.is_dir() else [fresh]:
             sync(each)
         digest = file_digest(fresh)
