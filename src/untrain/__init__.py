@@ -15,6 +15,7 @@ _HOMES = {
     "search": "untrain.commands.search",
     "demo": "untrain.commands.demo",
     "inspect": "untrain.commands.inspect",
+    "find_mislabelled": "untrain.commands.find_mislabelled",
     "forget": "untrain.commands.forget",
     "card": "untrain.commands.card",
     "audit": "untrain.commands.audit",

@@ -12,6 +12,7 @@ from untrain.commands.audit import audit as audit
 from untrain.commands.card import card as card
 from untrain.commands.check import check as check
 from untrain.commands.demo import demo as demo
+from untrain.commands.find_mislabelled import find_mislabelled as find_mislabelled
 from untrain.commands.forget import forget as forget
 from untrain.commands.inspect import inspect as inspect
 from untrain.commands.leaderboard import leaderboard as leaderboard

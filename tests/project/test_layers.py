@@ -43,6 +43,7 @@ PLACES = {
     "grpc": {"runtime/executors/_ray_pool.py"},
     "submitit": {"runtime/executors/_slurm_pool.py"},
     "tqdm": {"runtime/executors/_tqdm.py"},
+    "cleanlab": {"experiments/mislabelled/cleanlab.py"},
     "tensorboard": {"runtime/loggers/tensorboard.py"},
     "mlflow": {"runtime/loggers/mlflow.py"},
     "trackio": {"runtime/loggers/trackio.py"},

@@ -132,9 +132,10 @@ def forget(
         model=model, data=data, valid=valid, asked=asked,
         columns=DataChoices(id, label, owner, tuple(x), tuple(class_names), side),
         choices=ModelChoices(
-            _network(network), _steps(steps), _function("transform", transform), tokenizer, length, device, base, prompt, adapters
+            network_of(network), steps_of(steps), function_of("transform", transform), tokenizer, length, device, base, prompt,
+            adapters,
         ),
-        method=_method(method), budget=_share("budget", budget), gap=_share("gap", gap), tolerance=Tolerance(fall, rise),
+        method=method_of(method), budget=_share("budget", budget), gap=_share("gap", gap), tolerance=Tolerance(fall, rise),
         twins=twins, out=out, accept_damage=accept_damage, seed=seed, say=lambda line: say(on_progress, line),
         kept=kept,
         audit=_audit(audit, oracles, train_with, store, workers, threads, on_progress),
@@ -182,7 +183,12 @@ def _share(name: str, given: str | float) -> float:
     return value
 
 
-def _method(given: Any) -> Unlearner | Recipe | None:
+def method_of(given: Any) -> Unlearner | Recipe | None:
+    """A method, spelled or made; None for 'auto'.
+
+    Raises:
+        SpecError: it is none.
+    """
     from untrain.core.spec import parse
     from untrain.unlearners.base import Recipe, Unlearner
 
@@ -194,7 +200,12 @@ def _method(given: Any) -> Unlearner | Recipe | None:
     return made
 
 
-def _steps(given: Any) -> Steps | None:
+def steps_of(given: Any) -> Steps | None:
+    """Steps of training, spelled or made.
+
+    Raises:
+        SpecError: they are none.
+    """
     from untrain.core.spec import parse
     from untrain.training.steps import Steps
 
@@ -204,7 +215,7 @@ def _steps(given: Any) -> Steps | None:
     return made
 
 
-def _network(given: Any) -> Any:
+def network_of(given: Any) -> Any:
     """An architecture, or a callable that makes a network.
 
     Raises:
@@ -216,14 +227,14 @@ def _network(given: Any) -> Any:
     if given is None or not isinstance(given, str):
         return given
     if ":" in given and "(" not in given:
-        return _function("network", given)
-    made = parse(given) if "(" in given or given.isidentifier() else _function("network", given)
+        return function_of("network", given)
+    made = parse(given) if "(" in given or given.isidentifier() else function_of("network", given)
     if not isinstance(made, Architecture) and not callable(made):
         raise SpecError(f"network={given!r}: package.module:function, or a network such as ResNet(width=8), is needed")
     return made
 
 
-def _function(name: str, given: Any) -> Callable[..., Any] | None:
+def function_of(name: str, given: Any) -> Callable[..., Any] | None:
     """The function that package.module:function names; another object is returned as it is."""
     from untrain.core.discovery import load_value
 

@@ -95,7 +95,7 @@ class _Watch:
         return tuple(np.fromiter(things, dtype=object) for things in each)
 
 
-class Names:
+class Bindings:
     """All names of the watched modules and classes, and the code of their functions, at one moment."""
 
     def __init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from itertools import chain, count
@@ -112,20 +113,52 @@ def write_checkpoint(opened: OpenedModel, model: nn.Module, out: Path, document:
     Raises:
         DataError: they cannot be written.
     """
-    fresh = out.with_name(hidden_name(out.name))
+    wanted = out
+    fresh, notes = out.with_name(hidden_name(out.name)), out.with_name(hidden_name(sidecar_of(out).name))
     try:
         opened.write(model, fresh)
         _add_to_card(fresh / "README.md", document)
         for each in [*fresh.iterdir(), fresh] if fresh.is_dir() else [fresh]:
             sync(each)
-        out = _free(out)  # another run may have written there since it began; hours of work are not lost for that
-        whole = {**document, "out": {"path": str(out), "sha256": file_digest(fresh)}}
-        with atomic_write(sidecar_of(out)) as work:
-            work.write_text(_text(whole), encoding="utf-8")
-        os.rename(fresh, out)
+        digest = file_digest(fresh)
+        while True:
+            out = _free(wanted)  # another run may have written there since it began; hours of work are not lost for that
+            whole = {**document, "out": {"path": str(out), "sha256": digest}}
+            notes.write_text(_text(whole), encoding="utf-8")
+            sync(notes)
+            if _place(notes, sidecar_of(out)):
+                if _place(fresh, out):
+                    break
+                sidecar_of(out).unlink()
         sync(out.parent)
     except OSError as error:
         raise DataError(f"cannot write {out}: {error.strerror or error}") from None
     finally:
         clear(fresh)
+        clear(notes)
     return whole
+
+
+def _place(fresh: Path, place: Path) -> bool:
+    """Put a file or a folder where nothing is; False where something came to be there at the same moment, which stays."""
+    try:
+        if fresh.is_dir():
+            os.rename(fresh, place)  # which replaces an empty folder, and nothing else
+        else:
+            _link(fresh, place)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            raise
+        return False
+    return True
+
+
+def _link(fresh: Path, place: Path) -> None:
+    """Link a file under a free name, which unlike a rename replaces nothing."""
+    try:
+        os.link(fresh, place)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: the name is taken first
+        os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        os.replace(fresh, place)
