@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 from untrain.core.environment import absolute
 from untrain.core.errors import BadInput
@@ -41,7 +42,7 @@ class _File(OpenLog):
             raise BadInput(f"cannot write {path}: {error.strerror}") from None
 
     def write(self, event: Event) -> None:
-        line = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "kind": event.kind, "name": event.name}
+        line: dict[str, Any] = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "kind": event.kind, "name": event.name}
         line |= {} if event.step is None else {"step": event.step}
         line |= {"numbers": dict(event.numbers)} if event.numbers else {}
         line |= {"facts": dict(event.facts)} if event.facts else {}

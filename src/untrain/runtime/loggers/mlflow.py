@@ -40,8 +40,8 @@ class _Run(OpenLog):
     def write(self, event: Event) -> None:
         for tag, value in plain_tags(scalars(event)).items():
             self.client.log_metric(self.run, tag, value, step=event.step or 0)
-        for name, value in event.facts.items():
-            self.client.set_tag(self.run, f"untrain.{name}", value[:5000])
+        for name, fact in event.facts.items():
+            self.client.set_tag(self.run, f"untrain.{name}", fact[:5000])
 
     def close(self, failed: bool) -> None:
         self.client.set_terminated(self.run, "FAILED" if failed else "FINISHED")
