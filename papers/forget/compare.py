@@ -2,7 +2,7 @@
 
 FOLDER holds adult.csv.gz. Ten requests on a table (Adult) and ten on images (scikit-learn's digits), of five kinds. A network of
 each is trained until it remembers its data, and is the checkpoint of all ten. Training these again takes seconds, so that ``auto``
-would do nothing else; here it behaves as if that took long. What it returns is compared with 19 models that never saw the rows, on
+would do nothing else; here it behaves as if that took long. What it returns is compared with 4 models that never saw the rows, on
 held-out data by which it did not choose. Numbers go to auto.json beside this file after each request; what is there is not done
 again. ``papers.forget.page`` writes the page.
 """
@@ -34,10 +34,9 @@ from untrain.experiments.forgetting import tries
 from untrain.experiments.forgetting.measurements import measure
 from untrain.maths.unseen_likeness import likeness
 from untrain.models.tasks.classification import Classification
-from untrain.runtime.store import Store
 
 Array = np.ndarray[Any, Any]
-GAP, ORACLES, WRONG = 0.05, 19, 0.04  # the stated gap, models without the rows, and the share of training labels that are wrong
+GAP, ORACLES, WRONG = 0.05, 4, 0.04  # the stated gap, models without the rows, and the share of training labels that are wrong
 
 
 @dataclass(frozen=True)
@@ -147,14 +146,14 @@ def areas(models: list[nn.Module], setup: Setup, rows: Array, y: Array) -> list[
     return found
 
 
-def loaded(setup: Setup, state: dict[str, Any]) -> nn.Module:
-    """The network with some weights."""
+def loaded(setup: Setup, file: Path) -> nn.Module:
+    """The network with the weights of a file."""
     model = setup.network()
-    model.load_state_dict({name: torch.as_tensor(value) for name, value in state.items()})
+    model.load_state_dict(torch.load(file, weights_only=True))
     return model.eval()
 
 
-def of_request(setup: Setup, rows: Array, folder: Path, store: Path) -> dict[str, Any]:
+def of_request(setup: Setup, rows: Array, folder: Path) -> dict[str, Any]:
     """What ``auto`` made of a request, and what models without the rows say of it."""
     x, _ = setup.parts["train"]
     y, _ = planted(setup)
@@ -162,22 +161,21 @@ def of_request(setup: Setup, rows: Array, folder: Path, store: Path) -> dict[str
     out = folder / "new.pt"
     document = ut.forget(
         str(folder / "net.pt"), (x, y), sorted(rows.tolist()), network=setup.network, valid=setup.parts["valid"], steps=setup.steps,
-        gap=GAP, audit=True, oracles=ORACLES, store=store, out=str(out),
+        gap=GAP, out=str(out),
     )  # fmt: skip
-    models = Store(store).get(document["audit"]["run"]).record["ingredients"]["models"]  # type: ignore[union-attr]
-    oracles = [loaded(setup, dict(Store(store).tensors(key, "weights"))) for key in models["oracle"]]
-    new, old = (loaded(setup, torch.load(file, weights_only=True)) for file in (out, folder / "net.pt"))
-    theirs, (ours, before) = areas(oracles, setup, rows, y), areas([new, old], setup, rows, y)
-    retrain = document["method"].startswith("Retrain")
+    stays = np.setdiff1d(np.arange(len(y)), rows)
+    learner = ut.Train(model=setup.network, steps=ut.parse(setup.steps))
+    oracles = [learner(ut.examples(x[stays], y[stays], classes=int(y.max()) + 1), seed=100 + at) for at in range(ORACLES)]
+    theirs = areas(oracles, setup, rows, y)
+    ours, before = areas([loaded(setup, out), loaded(setup, folder / "net.pt")], setup, rows, y)
     alike = document["after"]["alike"]
     return {
         "rows": len(rows), "of": len(y), "method": document["method"], "why": document["why"],
-        "tries": len(document["tries"]), "retrained": retrain,
+        "tries": len(document["tries"]), "retrained": document["method"].startswith("Retrain"),
         "share": sum(each.get("share") or 0.0 for each in document["tries"]),
         "proxy": {key: alike[key] for key in ("area", "error", "within", "met")},
         "area": {"before": before, "after": ours, "oracles": float(np.mean(theirs)), "spread": float(np.std(theirs, ddof=1))},
         "accuracy": {when: document[when]["validation"]["accuracy"] for when in ("before", "after")},
-        "outcome": document["audit"]["outcome"], "conclusion": document["audit"]["conclusion"],
         "cpu_seconds": round(time.process_time() - began, 1),
     }  # fmt: skip
 
@@ -187,7 +185,6 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("names", nargs="*", help=f"of {', '.join(SETS)}; none means both")
     options.add_argument("--data", type=Path, required=True, help="folder of adult.csv.gz")
-    options.add_argument("--store", type=Path, default=Path("untrain-forget"), help="where models are kept")
     options.add_argument("--out", type=Path, default=Path(__file__).parent / "auto.json")
     options.add_argument("--most", type=int, help="requests of each set at most")
     given = options.parse_args()
@@ -208,7 +205,7 @@ def main() -> None:
                 work = folder / str(len(list(folder.iterdir())))
                 work.mkdir()
                 torch.save(model.state_dict(), work / "net.pt")
-                done["requests"][label] = of_request(setup, rows, work, given.store)
+                done["requests"][label] = of_request(setup, rows, work)
                 done |= {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": f"{platform.machine()} {platform.system()}"}
                 write(given.out, document)
                 say(f"{name}: {label}: {done['requests'][label]['method']}")

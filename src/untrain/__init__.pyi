@@ -82,6 +82,7 @@ from untrain.evaluation.metrics.tugofwar import TugOfWar as TugOfWar
 from untrain.evaluation.metrics.verbatim import Verbatim as Verbatim
 from untrain.evaluation.observers.activations import Activations as Activations
 from untrain.evaluation.observers.answers import Answers as Answers
+from untrain.evaluation.observers.continued import Continued as Continued
 from untrain.evaluation.observers.fewshot import FewShot as FewShot
 from untrain.evaluation.observers.gradientnormmia import GradientNormMIA as GradientNormMIA
 from untrain.evaluation.observers.judgedanswers import JudgedAnswers as JudgedAnswers

@@ -16,6 +16,7 @@ from untrain.core.errors import BadInput, NotFinite, SpecError
 from untrain.core.spec import parse
 from untrain.evaluation.base import Measure, Part, ScoreInfo
 from untrain.evaluation.glossary import evaluators, scorers
+from untrain.evaluation.metrics.accuracy import Accuracy
 from untrain.evaluation.observers.activations import Activations
 from untrain.evaluation.observers.base import Observer
 from untrain.evaluation.observers.relearn import Relearn
@@ -80,7 +81,8 @@ def forgotten():
 
 def made(store, *observers, methods=METHODS, seeds=2, oracles=4):
     comparison = Comparison(SCENARIO, methods, seeds, oracles, 0, observers)
-    (document,) = run_comparisons([comparison], store.path, RunOptions(Setting()), ReportOptions())["runs"]
+    options = RunOptions(Setting(), evaluators=(Accuracy(),))
+    (document,) = run_comparisons([comparison], store.path, options, ReportOptions())["runs"]
     return store.get(document["run"])
 
 

@@ -31,6 +31,8 @@ PLACES = {
     "lightning": {"training/trainers/lightning.py"},
     "pytorch_lightning": {"training/trainers/lightning.py"},
     "peft": {"models/transformers/adapters.py"},
+    "timm": {"models/timm_networks.py"},
+    "torchvision": {"models/torchvision_networks.py"},
     "skops": {"models/skops_files.py"},
     "tokenizers": {"data/readers/tokenizers.py"},
     "plotly": {"reports/html/plotly.py"},

@@ -7,7 +7,7 @@ import pytest
 from services import add_up, document, no_word, service_in
 from untrain.core.errors import RequestError, RunFailed
 from untrain.service.audits import audit_of, record_audit
-from untrain.service.private import Names, kept, names_an_id
+from untrain.service.private import NamedIds, kept, names_an_id
 from untrain.service.publish import publisher
 from untrain.service.worker import run_once
 
@@ -22,7 +22,7 @@ def is_kept(service, text):
 @pytest.mark.parametrize("text", ["u7 again", "'u7'", "rows (u7,u8)", "x/u7.png", "u7's row"])
 def test_an_id_is_found_between_the_ends_of_words(text):
     assert names_an_id(text, {"u7"})
-    assert names_an_id(text, Names(known=lambda texts: "u7" in texts))
+    assert names_an_id(text, NamedIds(known=lambda texts: "u7" in texts))
 
 
 def test_ids_of_several_words_cut_ids_and_spelled_controls_are_found():
@@ -69,7 +69,7 @@ def test_a_document_is_kept_without_ids_wherever_they_stand(tmp_path):
     )  # fmt: skip
     run_once(service, lambda job: add_up(job) | told, publisher(service, no_word))
     record_audit(
-        service, "R00001", {"results": [{"scores": {"gap": {"value": 1}}, "verdict": {"text": "u1 is recognised"}}]}, "ann"
+        service, "R00001", {"results": [{"scores": {"gap": {"value": 1}}, "verdict": {"sentence": "u1 is recognised"}}]}, "ann"
     )
     assert audit_of(service, "R00001")["verdict"] == "left out, since it names an id"
     assert [each for each in ("u1", "u299", "u298", "u297", "u3", "u4") if is_kept(service, each)] == []

@@ -62,7 +62,8 @@ def forget(
         column: column of ids in the file.
         missing: whether to 'refuse' ids that are not in the data, or to 'skip' them.
         twins: whether rows like a forgotten one go too: 'exact' ones or 'near' ones.
-        network: makes the network of a file of weights: package.module:function, or a spelling such as "ResNet(width=8)".
+        network: makes the network of a file of weights: package.module:function, a spelling such as "ResNet(width=8)", or a name
+            such as timm:resnet18 or torchvision:resnet18.
         method: spelling of a method, or 'auto'.
         budget: share of the cost of training again that cheaper methods together may take.
         gap: how far from 0.5 the chance may be that a forgotten row has a larger loss than an unseen one.
@@ -223,9 +224,12 @@ def network_of(given: Any) -> Any:
     """
     from untrain.core.spec import parse
     from untrain.models.architectures.base import Architecture
+    from untrain.models.library_networks import library_network
 
     if given is None or not isinstance(given, str):
         return given
+    if (named := library_network(given)) is not None:
+        return named
     if ":" in given and "(" not in given:
         return function_of("network", given)
     made = parse(given) if "(" in given or given.isidentifier() else function_of("network", given)

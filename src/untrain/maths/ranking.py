@@ -72,7 +72,7 @@ def paired_tests(losses: Array, resampled: Array, references: Sequence[int]) -> 
         if variance <= 1e-24 * max(1.0, difference**2):
             found[one, other] = float(difference <= 1e-12)
         else:
-            tails = 2 * t_tail(difference / np.sqrt(variance), [m - 1, few - 1])
+            tails = 2 * t_tail(difference / np.sqrt(variance), np.array([m - 1, few - 1]))
             found[one, other] = float((seeds * tails[0] + measured * tails[1]) / variance)
     return found
 

@@ -18,7 +18,8 @@ ROLES = {"id": "id", "label": "label", "owner": "owner", "x": "x", "classes": "c
 def data_choices(options: dict[str, Any]) -> DataChoices:
     """The part of a service's options that says what the columns of its data are."""
     chosen = {field: options[name] for field, name in ROLES.items() if name in options}
-    return DataChoices(**{field: tuple(value) if isinstance(value, list) else value for field, value in chosen.items()})
+    plain: dict[str, Any] = {field: tuple(value) if isinstance(value, list) else value for field, value in chosen.items()}
+    return DataChoices(**plain)
 
 
 def data_of(data: str, options: dict[str, Any]) -> Understood:

@@ -15,7 +15,7 @@ _PIECES = re.compile(r"\w+|.", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Names:
+class NamedIds:
     """Ids of people: some as they are, and those that a ledger knows by their hashes.
 
     Args:
@@ -33,13 +33,13 @@ class Names:
         return frozenset({*self.ids, *(repr(each)[1:-1] for each in self.ids), *cut} - {""})
 
 
-def names_an_id(text: str, names: Names | Collection[str]) -> bool:
+def names_an_id(text: str, names: NamedIds | Collection[str]) -> bool:
     """Return whether a text holds an id, between the ends of words.
 
     >>> names_an_id("row 17 is gone", {"17"}), names_an_id("170 rows", {"17"}), names_an_id("'anne b' is gone", {"anne b"})
     (True, False, True)
     """
-    found, spans = names if isinstance(names, Names) else Names(names), list(_spans(text))
+    found, spans = names if isinstance(names, NamedIds) else NamedIds(names), list(_spans(text))
     return not found.spelled.isdisjoint(spans) or found.known(spans)
 
 
@@ -58,7 +58,7 @@ def _spans(text: str) -> Iterator[str]:
                 yield span
 
 
-def without_ids(texts: Iterable[str], names: Names | Collection[str]) -> list[str]:
+def without_ids(texts: Iterable[str], names: NamedIds | Collection[str]) -> list[str]:
     """Those texts that name no id, and how many do.
 
     >>> without_ids(["17 is listed again", "all is well"], {"17"})
@@ -70,10 +70,10 @@ def without_ids(texts: Iterable[str], names: Names | Collection[str]) -> list[st
     return kept + ([f"{count} note{'s'[: count > 1]} {LEFT_OUT}"] if count else [])
 
 
-def scrubbed(value: Any, names: Names) -> Any:
+def scrubbed(value: Any, names: NamedIds) -> Any:
     """A document in which each text that names an id is left out; numbers and names of fields stay.
 
-    >>> scrubbed({"text": "p3 is recognised", "value": 3}, Names({"p3"}))
+    >>> scrubbed({"text": "p3 is recognised", "value": 3}, NamedIds({"p3"}))
     {'text': 'left out, since it names an id', 'value': 3}
     """
     if isinstance(value, str):
@@ -88,18 +88,18 @@ def plain_number(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-def kept(document: Mapping[str, Any], names: Names | Collection[str]) -> dict[str, Any]:
+def kept(document: Mapping[str, Any], names: NamedIds | Collection[str]) -> dict[str, Any]:
     """Those parts of a document of ``untrain.forget`` that say how, and not who: what a ledger keeps.
 
     Digests of the request are left out too, since who can guess the ids could check the guess against them.
     """
-    found_names = names if isinstance(names, Names) else Names(names)
+    found_names = names if isinstance(names, NamedIds) else NamedIds(names)
     found = {key: document[key] for key in HOW if key in document}
     for key, parts in SOME.items():
         if isinstance(document.get(key), Mapping):
             found[key] = {name: document[key][name] for name in parts if name in document[key]}
     # In these a number is hardly an id: it is a seed, a count or a part of a spelling.
-    worded = Names({each for each in found_names.ids if not plain_number(each)}, _worded(found_names.known))
+    worded = NamedIds({each for each in found_names.ids if not plain_number(each)}, _worded(found_names.known))
     found = dict(scrubbed(found, worded))
     for key in NOTES:
         if isinstance(document.get(key), list | tuple):
@@ -116,7 +116,7 @@ def _worded(known: Callable[[Sequence[str]], bool]) -> Callable[[Sequence[str]],
     return lambda texts: known([text for text in texts if not plain_number(text)])
 
 
-def _try(document: Mapping[str, Any], names: Names) -> dict[str, Any]:
+def _try(document: Mapping[str, Any], names: NamedIds) -> dict[str, Any]:
     failed = str(document.get("failed") or "")
     found = {key: document[key] for key in ("method", "share", "skipped") if key in document}
     return found | ({"failed": LEFT_OUT if names_an_id(failed, names) else failed} if failed else {})

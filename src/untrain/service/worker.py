@@ -20,7 +20,7 @@ from untrain.service.folder import Service
 from untrain.service.given_ids import data_of
 from untrain.service.leases import DEATHS, LEASE, LostLease, alive, claim, fail, finish, release
 from untrain.service.ledger import RequestBatch, document_of
-from untrain.service.private import Names, kept, names_an_id, plain_number
+from untrain.service.private import NamedIds, kept, names_an_id, plain_number
 from untrain.service.reviews import drop_gone
 from untrain.service.states import DONE, check_step
 
@@ -128,13 +128,13 @@ def _work(service: Service, batch: RequestBatch, job: Worker, out: Path) -> dict
     return {**facts, "by": settings.name, "ids": len(ids), "requests": list(batch.requests)}
 
 
-def _names(service: Service, ids: list[str]) -> Names:
+def _names(service: Service, ids: list[str]) -> NamedIds:
     """Ids that no kept text may name: those of these requests, of all requests before, and those of the data that are words."""
     try:
         there = {str(each) for each in dict.fromkeys(data_of(service.settings.data, service.settings.options).ids.tolist())}
     except UntrainError:  # they cannot be read: whatever a message says of them was not read from them either
         there = set()
-    return Names({*ids, *(each for each in there if not plain_number(each))}, service.ledger.knows)
+    return NamedIds({*ids, *(each for each in there if not plain_number(each))}, service.ledger.knows)
 
 
 def _suffix(checkpoint: Path) -> str:

@@ -126,7 +126,7 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
         place = f"#{opened.place}" if opened.place and "#" in str(job.model) else ""
         model = open_model(f"{earlier['out']['path']}{place}", data, valid, job.choices).model
         job.say(f"{earlier['out']['path']} is of this very request, and is audited now")
-        return _audited(planned, earlier, model)
+        return _audited(planned, earlier, model, sides)
     out = place_of(opened.path, job.out) if there else out
     setting = TrySetting(
         opened, drawn.forget_set, shown, sides, before, job.tolerance, job.gap, price, job.budget, job.seed, job.log, record
@@ -145,10 +145,10 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
     for event in ended_events(whole):
         _emit(job, event)
     whole["notes"] = [*whole["notes"], *meter.notes]
-    return whole if planned is None else _audited(planned, whole, model_of(chosen))
+    return whole if planned is None else _audited(planned, whole, model_of(chosen), sides)
 
 
-def _audited(planned: PlannedAudit, document: Document, model: nn.Module) -> Document:
+def _audited(planned: PlannedAudit, document: Document, model: nn.Module, sides: Sides) -> Document:
     """Audit a checkpoint that is written, and write its document anew.
 
     Raises:
@@ -156,7 +156,7 @@ def _audited(planned: PlannedAudit, document: Document, model: nn.Module) -> Doc
     """
     out = Path(document["out"]["path"])
     try:
-        found = evidence(planned, model, document["method"], folder_of_audit(out))
+        found = evidence(planned, model, document["method"], sides, folder_of_audit(out))
     except (BadInput, RunFailed) as error:
         again = "the same command tries the audit again"
         raise RunFailed(f"{out} is written, and its audit failed: {error}; {again}") from error

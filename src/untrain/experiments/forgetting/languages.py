@@ -24,7 +24,7 @@ from untrain.experiments.forgetting.opened_model import ModelChoices, OpenedMode
 from untrain.models.adapters import merge_adapter
 from untrain.models.architectures.base import Architecture
 from untrain.models.architectures.huggingfacelm import HuggingFaceLM
-from untrain.models.architectures.lora import LARGE, LoRA, with_adapters
+from untrain.models.architectures.lora import LARGE, LoRA, weight_bytes, with_adapters
 from untrain.models.checkpoint_folder import ModelFolder, open_folder
 from untrain.models.compatibility import check_fit
 from untrain.models.tasks.causallm import CausalLM
@@ -82,8 +82,7 @@ def open_language_folder(path: Path, sides: list[Understood], choices: ModelChoi
 def _networks(folder: ModelFolder, choices: ModelChoices) -> tuple[Architecture, Architecture]:
     """The finished network, and the one that training again begins with."""
     kinds = {str(kind) for kind in folder.types.values() if kind.is_floating_point}
-    size = sum(file.stat().st_size for file in folder.path.glob("*.safetensors"))
-    half = size > LARGE and kinds != {"torch.float32"}
+    half = weight_bytes(folder.path) > LARGE and kinds != {"torch.float32"}
     finished = HuggingFaceLM(checkpoint=str(folder.path), dtype="bfloat16" if half else "float32")
     start = replace(finished, weights="fresh")
     if choices.base:

@@ -125,7 +125,7 @@ def _classes(examples: Examples) -> Array:
 def alarms(before: Judgement, after: Judgement, tolerance: Tolerance, retrained: bool = False) -> list[Finding]:
     """Numbers that got worse by more than is allowed: which one, before, after, the change and what was allowed.
 
-    Of language models it watches the loss on unseen texts, and no accuracy.
+    Of language models the loss on unseen texts is watched instead of an accuracy.
 
     Args:
         before: the original model.

@@ -154,7 +154,7 @@ def _place(fresh: Path, place: Path) -> bool:
 
 
 def _link(fresh: Path, place: Path) -> None:
-    """Link a file under a free name, which unlike a rename replaces nothing."""
+    """Link a file to a free name, which unlike a rename replaces nothing."""
     try:
         os.link(fresh, place)
     except FileExistsError:

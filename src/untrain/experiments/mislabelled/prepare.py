@@ -19,6 +19,7 @@ from untrain.models.architectures.bagofembeddings import BagOfEmbeddings
 from untrain.models.architectures.base import Architecture
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.architectures.mlp import MLP
+from untrain.models.tasks.base import Task
 from untrain.models.tasks.textclassification import TextClassification
 from untrain.training.learners.train import Train
 from untrain.training.steps import AdamW, Steps
@@ -49,6 +50,7 @@ def ground_of(data: Understood, choices: ModelChoices) -> Ground:
         raise DataError(f"{data.table.source}: all rows have one label, {str(present[0])!r}: none of them can be a wrong one")
     usual: Architecture = ConvNet() if kind == "images" else BagOfEmbeddings() if kind == "text" else MLP(width=64)
     chosen = replace(choices, network=choices.network or usual)
+    task: Task
     if kind == "text" and not choices.tokenizer and choices.transform is None:
         train, task = _words(data, choices)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from torch import nn
@@ -78,6 +79,13 @@ class LoRA(Architecture):
         return library.adapt(net, self.rank, self.scale, self.targets, checkpoint_of(self.model))
 
 
+def weight_bytes(folder: Path) -> int:
+    """Bytes of the weights in the folder of a model; 0 where it holds none, or there is no such folder."""
+    # Beside the pieces 'model-00001-of-...' some folders hold the same weights once more, as 'consolidated'.
+    files = list(folder.glob("model*.safetensors")) or list(folder.glob("*.safetensors"))
+    return sum(file.stat().st_size for file in files)
+
+
 def with_adapters(model: Architecture, adapters: Adapters) -> Architecture:
     """A language model of a folder with LoRA's adapters beside it, where its weights take more than ``LARGE``; others as they are.
 
@@ -86,9 +94,7 @@ def with_adapters(model: Architecture, adapters: Adapters) -> Architecture:
     folder = user_path(model.checkpoint) if isinstance(model, HuggingFaceLM) and model.checkpoint else None
     if adapters == "never" or folder is None or getattr(model, "weights", "") != "pretrained":
         return model
-    # Beside the pieces 'model-00001-of-...' some folders hold the same weights once more, as 'consolidated'.
-    files = list(folder.glob("model*.safetensors")) or list(folder.glob("*.safetensors"))
-    size = sum(file.stat().st_size for file in files)
+    size = weight_bytes(folder)
     if size <= LARGE:
         return model
     add_note(
