@@ -26,7 +26,7 @@ def candidates(path: Path, out: str | Path | None) -> list[Path]:
     if out is not None:
         named = absolute(user_path(out))
         return [named] if named.exists() and sidecar_of(named).is_file() else []
-    found = []
+    found: list[Path] = []
     for at in count(1):
         file = usual_place(path, at)
         if not sidecar_of(file).is_file():

@@ -56,9 +56,9 @@ class OwnData(Scenario):
     Source: the user.
     """
 
-    train: Any  # type: ignore[misc]  # a role has no fields, and mypy takes its annotation for one
-    test: Any  # type: ignore[misc]
-    by: Any  # type: ignore[misc]
+    train: Any
+    test: Any
+    by: Any
     request: DrawnRows
 
     def spell(self, spell: Callable[[Any], str]) -> str:
