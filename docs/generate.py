@@ -37,6 +37,7 @@ SECTIONS = {
     "Evaluators": ("evaluator",),
     "Observers": ("observer",),
     "Executors": ("executor",),
+    "Loggers": ("logger",),
     "Parts": ("task", *(role for role in discovery.SHARED if role != "recipe")),
 }
 

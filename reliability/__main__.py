@@ -1,6 +1,8 @@
-"""``python reliability [--fast] [--only KIND]... [--seed N] [--tries N] [--keep WHEN]``: attack untrain, and print one table.
+"""``python reliability [--fast] [--fuzz N] [--only KIND]... [--seed N] [--tries N] [--keep WHEN]``: attack, and print one table.
 
-A try is known by its kind and its number; ``--only KIND --seed N`` makes that one alone. The exit code is 1 where one did not hold.
+A try is known by its kind and its number; ``--only KIND --seed N`` makes that one alone. ``--fuzz N`` makes N inputs for whatever
+reads what others write: spellings, conditions, lists of ids, ledgers, certificates and checkpoints. The exit code is 1 where one
+did not hold.
 """
 
 from __future__ import annotations
@@ -28,8 +30,10 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "reliability.md"
 FILES = (
     "kills", "signals", "writers", "disks", "changed_bytes", "bad_methods", "command_lines", "spellings", "id_files", "array_files",
-    "data_files", "stored_files",
+    "data_files", "stored_files", "service_files",
 )  # fmt: skip
+# What --fuzz divides its inputs among, by how quickly each is tried.
+FUZZED = {"spec": 4, "where": 4, "ids": 3, "ledgers": 4, "certificates": 4, "checkpoints": 1}
 HEADS = {SILENT: "silent changes", TRACEBACK: "tracebacks", HANG: "hangs", LEFT: "left over"}
 SHOWN = 12
 
@@ -86,7 +90,7 @@ def keep(when: str, table: list[list[str]], seconds: float, fast: bool) -> None:
     """Write the table between its marks of the page."""
     start, end = f"<!-- {when} -->", f"<!-- /{when} -->"
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(start)
-    how = "a fast run" if fast else "a whole run"
+    how = "a fast run" if fast else "a whole run" if when != "fuzz" else "inputs of --fuzz, a run"
     head = (
         f"{date.today().isoformat()}, {how} of {seconds / 60:.0f} minutes: {machine()}; load {os.getloadavg()[0]:.1f} at the end."
     )
@@ -104,7 +108,10 @@ def options(known: list[str]) -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="number of the first try, so that others are made than usual")
     parser.add_argument("--tries", type=int, help="how many of each kind")
     parser.add_argument("--processes", type=int, default=min(os.cpu_count() or 1, 8), help="how many work at once")
-    parser.add_argument("--keep", metavar="WHEN", choices=("before", "after"), help="write the table to docs/reliability.md")
+    parser.add_argument("--fuzz", type=int, metavar="N", help=f"N inputs in all for {', '.join(FUZZED)}")
+    parser.add_argument(
+        "--keep", metavar="WHEN", choices=("before", "after", "fuzz"), help="write the table to docs/reliability.md"
+    )
     parser.add_argument("--log", metavar="FILE", help="write each failure as a line of JSON")
     return parser.parse_args()
 
@@ -113,7 +120,7 @@ def main() -> int:
     """Attack, print, and say whether all held."""
     every = attacks()
     asked = options([attack.kind for attack in every])
-    chosen = [a for a in every if not asked.only or a.kind in asked.only]
+    chosen = [a for a in every if (a.kind in asked.only if asked.only else not asked.fuzz or a.kind in FUZZED)]
     root = Path(tempfile.mkdtemp(prefix="untrain-reliability-", dir=in_memory()))
     root.chmod(0o755)  # a process without rights has to find its way
     start, tallies = time.monotonic(), dict[str, tuple[Attack, Tally]]()
@@ -124,6 +131,8 @@ def main() -> int:
             prepare(root)
         for attack in chosen:
             count = asked.tries or (attack.fast if asked.fast else attack.tries)
+            if asked.fuzz:
+                count = max(1, asked.fuzz * FUZZED.get(attack.kind, 1) // sum(FUZZED.get(each.kind, 1) for each in chosen))
             numbers = range(asked.first, asked.first + count) if asked.seed is None else [asked.seed]
             before = busy()
             tally = attempted(attack, root, numbers, asked.processes)

@@ -22,6 +22,14 @@ from untrain.service.spool import read_list
 from untrain.service.worker import run_once
 
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
+REVIEW = {
+    "kind": "untrain review", "made": "2026-01-02T03:04:05Z", "source": "<i>train</i>.csv", "rows": 300, "found": 2,
+    "folds": 5, "network": "MLP()", "steps": "Steps()", "seed": 0, "accuracy": 0.9, "guess": 0.5, "not_checked": 0,
+    "shared_ids": 0, "notes": [],
+    "listed": [
+        {"id": f"u{at}", "row": at, "given": "<b>cat</b>", "likely": "dog", "score": 0.01 * at, "sure": 0.9} for at in (5, 6, 1)
+    ],
+}  # fmt: skip
 FORK = multiprocessing.get_context("fork")
 
 

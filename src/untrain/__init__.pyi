@@ -9,8 +9,10 @@ from untrain.attribution.attributors.trak import TRAK as TRAK
 from untrain.attribution.estimation import Estimation as Estimation
 from untrain.commands.attribute import attribute as attribute
 from untrain.commands.audit import audit as audit
+from untrain.commands.card import card as card
 from untrain.commands.check import check as check
 from untrain.commands.demo import demo as demo
+from untrain.commands.find_mislabelled import find_mislabelled as find_mislabelled
 from untrain.commands.forget import forget as forget
 from untrain.commands.inspect import inspect as inspect
 from untrain.commands.leaderboard import leaderboard as leaderboard
@@ -25,6 +27,7 @@ from untrain.commands.verify import verify as verify
 from untrain.core.errors import BadInput as BadInput
 from untrain.core.errors import RunFailed as RunFailed
 from untrain.core.errors import UntrainError as UntrainError
+from untrain.core.events import Event as Event
 from untrain.core.mask import Mask as Mask
 from untrain.core.spec import parse as parse
 from untrain.data.augmentations.horizontalflip import HorizontalFlip as HorizontalFlip
@@ -79,6 +82,7 @@ from untrain.evaluation.metrics.tugofwar import TugOfWar as TugOfWar
 from untrain.evaluation.metrics.verbatim import Verbatim as Verbatim
 from untrain.evaluation.observers.activations import Activations as Activations
 from untrain.evaluation.observers.answers import Answers as Answers
+from untrain.evaluation.observers.continued import Continued as Continued
 from untrain.evaluation.observers.fewshot import FewShot as FewShot
 from untrain.evaluation.observers.gradientnormmia import GradientNormMIA as GradientNormMIA
 from untrain.evaluation.observers.judgedanswers import JudgedAnswers as JudgedAnswers
@@ -165,6 +169,12 @@ from untrain.runtime.executors.processes import Processes as Processes
 from untrain.runtime.executors.ray import Ray as Ray
 from untrain.runtime.executors.serial import Serial as Serial
 from untrain.runtime.executors.slurm import Slurm as Slurm
+from untrain.runtime.loggers.jsonlines import JSONLines as JSONLines
+from untrain.runtime.loggers.log_steps import log_steps as log_steps
+from untrain.runtime.loggers.mlflow import MLflow as MLflow
+from untrain.runtime.loggers.tensorboard import TensorBoard as TensorBoard
+from untrain.runtime.loggers.trackio import Trackio as Trackio
+from untrain.runtime.loggers.wandb import WandB as WandB
 from untrain.runtime.store import Store as Store
 from untrain.training.bounded_ascent import BoundedAscent as BoundedAscent
 from untrain.training.distillation import Bookkeeping as Bookkeeping
@@ -200,6 +210,8 @@ from untrain.training.steps import Exponential as Exponential
 from untrain.training.steps import Geometric as Geometric
 from untrain.training.steps import Steps as Steps
 from untrain.training.steps import Triangular as Triangular
+from untrain.training.trainers.lightning import LightningCallback as LightningCallback
+from untrain.training.trainers.transformers import TransformersCallback as TransformersCallback
 from untrain.unlearners._matching import Sample as Sample
 from untrain.unlearners.altpo import AltPO as AltPO
 from untrain.unlearners.amun import AMUN as AMUN

@@ -93,8 +93,36 @@ def found() -> list[Spec]:
 
 
 LONG = [pytest.param(promises.example(names.load(name)), marks=pytest.mark.slow, id=f"{name} by default") for name in methods.SHORT]
+# Of these promises, and of all that these methods make, one in so many is tried by default, along diagonals: each such method is
+# tried for some of them, and each of them on some methods. Costly promises of heavy methods are slow, as the whole product is.
+TURNS = 4
+COSTLY = {*promises.slow_promises(), unlearners.it_works_on_a_transformer}
+HEAVY = {"AMUN", "L2UL", "LogisticMIA", "Potion", "REM", "SVCMIA", "ThresholdMIA", "TRAK", "UNSIR"}
 
 
+def in_turn(made: Spec, at: int) -> list[str]:
+    """The promises of the method at a place among all that are tried by default."""
+    every = enumerate(promises.checks_for(made), at)
+    heavy = type(made).__name__ in HEAVY
+    return [
+        name for turn, (name, ask) in every if not (heavy or ask in COSTLY) or (turn % TURNS == 0 and not (heavy and ask in COSTLY))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("at", "made"), list(enumerate(found())), ids=lambda made: "" if isinstance(made, int) else type(made).__name__
+)
+def test_every_method_keeps_its_promises_each_costly_one_in_turn(at, made):
+    assert isinstance(made, Spec), made
+    assert [v for v in promises.verdicts(made, in_turn(made, at)) if v.error] == []
+
+
+def test_each_costly_promise_has_its_turn_on_some_method():
+    tried = {name for at, made in enumerate(found()) if isinstance(made, Spec) for name in in_turn(made, at)}
+    assert tried >= {name for name, _, ask in promises.all_promises() if ask in COSTLY}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("made", found() + LONG, ids=lambda made: type(made).__name__)
 def test_every_method_keeps_every_promise(made):
     assert isinstance(made, Spec), made
@@ -879,9 +907,10 @@ def test_a_planted_fault_is_caught(fault, promise, said, monkeypatch):
     assert re.search(said, str(tried.error))
 
 
+@pytest.mark.slow
 def test_steps_without_a_planted_fault_keep_every_promise():
-    assert [v.promise for v in promises.verdicts(Stepping()) if v.error] == ["it works on a transformer"]  # a loop for images
-    assert [v for v in promises.verdicts(Learning()) if v.error] == []
+    assert [v.promise for v in promises.verdicts(Stepping(), fast=True) if v.error] == ["it works on a transformer"]  # for images
+    assert [v for v in promises.verdicts(Learning(), fast=True) if v.error] == []
 
 
 def test_methods_that_break_on_texts_or_statistics_alone_keep_every_other_promise_about_steps():

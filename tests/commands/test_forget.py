@@ -1,5 +1,6 @@
 """`untrain forget` from end to end: requests, plans, the alarm, what is written, and 'auto'."""
 
+import errno
 import hashlib
 import io
 import json
@@ -357,3 +358,55 @@ def test_what_another_run_wrote_meanwhile_is_never_written_over(tmp_path):
     assert ((tmp_path / "m-forgot.pt").read_text(), (tmp_path / "m-forgot-2.pt").read_text()) == ("first", "second")
     assert made["out"]["path"] == str(tmp_path / "m-forgot-2.pt")
     assert (tmp_path / "m-forgot-2.pt.json").exists()
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "file without second names"])
+def test_two_that_write_at_the_same_moment_get_a_name_each(tmp_path, monkeypatch, kind):
+    from types import SimpleNamespace
+
+    from untrain.experiments.forgetting import writing
+
+    def write(model, place):
+        if kind == "folder":
+            place.mkdir()
+            place = place / "weights"
+        place.write_text(model)
+
+    free, others = writing._free, []
+
+    def late(file):
+        """The name that is free, which another takes before this one can."""
+        found = free(file)
+        if len(others) < 2:
+            taken = writing.sidecar_of(found) if others else found
+            if kind == "folder" and not others:
+                taken.mkdir()
+                taken = taken / "weights"
+            taken.write_text("theirs")
+            others.append(taken)
+        return found
+
+    monkeypatch.setattr(writing, "_free", late)
+    if kind == "file without second names":
+        monkeypatch.setattr("os.link", lambda *_: (_ for _ in ()).throw(PermissionError(errno.EPERM, "no links here")))
+    made = writing.write_checkpoint(SimpleNamespace(write=write), "ours", tmp_path / "m.pt", {})
+    assert [each.read_text() for each in others] == ["theirs", "theirs"]
+    ours = tmp_path / "m-3.pt"
+    assert made["out"]["path"] == str(ours)
+    assert (ours / "weights" if kind == "folder" else ours).read_text() == "ours"
+    assert json.loads((tmp_path / "m-3.pt.json").read_text())["out"] == made["out"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(["m.pt", "m-2.pt.json", "m-3.pt", "m-3.pt.json"])
+
+
+def test_a_checkpoint_that_forgets_logs_steps_its_method_and_figures_but_no_id(home):
+    events = []
+    method = "Finetune(steps=Steps(lr=0.01, epochs=4, batch=32))"
+    document = forget(forget="p3,p6,p9", method=method, log=events.append)
+    assert [e.kind for e in events] == ["begun", "step", "step", "step", "step", "model", "score", "score", "ended"]
+    assert [e.step for e in events if e.kind == "step"] == [10, 20, 30, 32]  # 237 rows in batches of 32, four times
+    assert events[0].numbers["rows"] == 3
+    before, after = (e for e in events if e.kind == "score")
+    assert before.numbers["retain loss"] == document["before"]["retain"]["loss"]
+    assert after.numbers["area"] == document["after"]["alike"]["area"]
+    assert events[-1].facts["sha256"] == document["out"]["sha256"]
+    assert not any(name in repr(events) for name in ("p3", "p6", "p9"))

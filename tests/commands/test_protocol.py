@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import untrain as ut
+from methods import latin
 from untrain.core.errors import SpecError
 from untrain.runtime.store import Store
 
@@ -65,9 +66,9 @@ def test_a_run_states_its_protocol_and_a_report_by_another_warns(tiny, tmp_path)
     assert same["warnings"] == tiny.document["warnings"]
 
 
-@pytest.mark.parametrize("forget", [1, 2, 3])
-@pytest.mark.parametrize(("models", "oracles"), [(1, 2), (1, 19), (5, 10)])
-def test_few_examples_and_models_have_an_outcome(tmp_path, outputs, forget, models, oracles):
+@pytest.mark.parametrize(("sizes", "forget"), latin([(1, 2), (1, 19), (5, 10)], [1, 2, 3], 3))
+def test_few_examples_and_models_have_an_outcome(tmp_path, outputs, forget, sizes):
+    models, oracles = sizes
     found = verdict(ut.audit(outputs(models, oracles, (forget, 20, 20)), store=tmp_path))
     assert found["outcome"] in (("open",) if oracles == 2 else ("open", "passes")), "they are retrained ones"
     assert len(found["sentence"].split()) <= 30

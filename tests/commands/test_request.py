@@ -85,6 +85,11 @@ def test_a_certificate_is_verified_and_its_job_repeated(say, place):
     raw["certificate"]["by"] = "Eve"
     (place / "forged.json").write_text(json.dumps(raw, sort_keys=True, separators=(",", ":")) + "\n")
     assert "NOT VERIFIED" in say("verify", "forged.json", *key, code=1)
+    assert "SIGNER NOT CHECKED: anyone can make a key; give --public-key" in say("verify", certificate, code=4)
+    assert "the key of the service" in say("verify", certificate, *service)
+    say("key", "other.pem")
+    assert "another key" in say("verify", certificate, "--public-key", "other.public.pem", *service, code=1)
+    assert json.loads(say("verify", certificate, "--json", code=4))["signer"] == "not checked"
 
 
 def test_what_a_stranger_gets_wrong(say, monkeypatch):

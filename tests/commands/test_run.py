@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 import torch
@@ -7,6 +8,7 @@ from torch import nn
 
 import untrain as ut
 from untrain.commands import report
+from untrain.commands.arguments import comparison_of
 from untrain.core.errors import BadInput, DataError, SpecError
 from untrain.reports import csv_files
 
@@ -31,12 +33,13 @@ def test_objects_and_spellings_run_alike_on_a_model_of_ones_own(tmp_path):
 
 
 def test_networks_of_one_name_are_not_taken_for_each_other(tmp_path):
-    runs = [ut.run(own(lambda w=w: Net(w)), ["Nothing"], store=tmp_path, seeds=1, oracles=2)["run"] for w in (3, 4)]
+    how = {"store": tmp_path, "seeds": 1, "oracles": 2, "evaluators": "Accuracy"}
+    runs = [ut.run(own(lambda w=w: Net(w)), ["Nothing"], **how)["run"] for w in (3, 4)]
     assert runs[0] != runs[1]
 
 
 def test_work_that_no_other_process_can_be_sent_is_done_here_whatever_workers_says(tmp_path):
-    document = ut.run(own(lambda: Net(3)), ["Nothing"], store=tmp_path, seeds=1, oracles=2, workers=4)
+    document = ut.run(own(lambda: Net(3)), ["Nothing"], store=tmp_path, seeds=1, oracles=2, workers=4, evaluators="Accuracy")
     assert document["results"][0]["error"] is None
 
 
@@ -53,7 +56,7 @@ def test_a_script_without_a_guard_may_call_run(tmp_path):
 
 def test_nothing_is_written_beside_the_store_without_out(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    ut.run(own(), ["Nothing"], store=tmp_path / "s", seeds=1, oracles=2)
+    ut.run(own(), ["Nothing"], store=tmp_path / "s", seeds=1, oracles=2, evaluators="Accuracy")
     assert [f.name for f in tmp_path.iterdir()] == ["s"]
 
 
@@ -71,13 +74,13 @@ def test_what_is_no_scenario_or_no_method_is_refused(tmp_path):
         ut.run("Digits", [nn.Linear], store=tmp_path)
 
 
-@pytest.mark.parametrize(
-    "one",
-    ["Nothing", ut.Nothing(), ["Nothing"], ("Nothing",), iter(["Nothing"])],
-    ids=["name", "object", "list", "tuple", "iterator"],
-)
-def test_one_method_may_be_named_without_a_list(one, tmp_path):
-    document = ut.run(own(), one, store=tmp_path, seeds=1, oracles=2)
+@pytest.mark.parametrize("one", ["Nothing", ut.Nothing(), ["Nothing"], ("Nothing",)], ids=["name", "object", "list", "tuple"])
+def test_one_method_may_be_named_without_a_list(one):
+    assert comparison_of(own(), one, 1, 2, 0).methods == (ut.Nothing(),)
+
+
+def test_methods_may_come_from_an_iterator(tmp_path):
+    document = ut.run(own(), iter(["Nothing"]), store=tmp_path, seeds=1, oracles=2, evaluators="Accuracy")
     assert [row["method"] for row in document["results"]] == ["Nothing()"]
 
 
@@ -96,7 +99,7 @@ def test_what_is_no_whole_number_is_refused_by_its_name(tmp_path, more):
 
 def test_progress_is_told_for_each_model(tmp_path):
     told = []
-    ut.run(own(), ["Nothing"], store=tmp_path, seeds=1, oracles=2, on_progress=told.append)
+    ut.run(own(), ["Nothing"], store=tmp_path, seeds=1, oracles=2, evaluators="Accuracy", on_progress=told.append)
     assert told.pop(0).note.startswith("protocol standard: 1 unlearned model and 2 retrained ones pass a perfect retrain with")
     assert told.pop(0).note.startswith("price: 4 models to train (1 original, 2 oracle, 1 unlearned), 0 models are in the store")
     assert [(at.done, at.total) for at in told if at.note is None and at.what is None] == [(1, 4), (2, 4), (3, 4), (4, 4)]
@@ -153,3 +156,16 @@ def test_curves_are_kept_and_drawn_when_asked_for_and_change_no_score(tmp_path):
     assert len(one["forget"]) == len(one["retain"]) == len(one["step"]) > 5
     pages = [(tmp_path / str(curves) / "report.html").read_text(encoding="utf-8") for curves in (False, True)]
     assert ["What happened by step" in page for page in pages] == [False, True]
+
+
+def test_a_run_logs_models_scores_and_the_points_of_its_curves_and_again_from_the_store(tmp_path):
+    first, again = [], []
+    for events in (first, again):
+        ut.run(own(), "Finetune", seeds=1, oracles=2, store=tmp_path, curves=True, evaluators="Accuracy", log=events.append)
+    counts = Counter(event.kind for event in first)
+    assert (counts["begun"], counts["model"], counts["ended"]) == (1, 4, 1)
+    assert counts["step"] >= 2
+    assert counts["score"] > 2
+    loss = [event.numbers["loss"] for event in first if event.kind == "step" and event.step]
+    assert all(value > 0 for value in loss)
+    assert sorted(map(repr, first[1:])) == sorted(map(repr, again[1:]))  # the price alone is another

@@ -44,9 +44,11 @@ def test_code_that_is_imported_by_its_place_counts(tmp_path):
 def test_what_happens_to_be_imported_does_not_count():
     ask = "from untrain.core.code_digest import code_digest; from untrain.unlearners.retrain import Retrain"
     ask += "; print(code_digest(Retrain))"
-    for before in ("", "import untrain.commands, untrain.commands.check, untrain.experiments.publish; "):
-        found = subprocess.run([sys.executable, "-c", before + ask], capture_output=True, text=True, check=True)
-        assert found.stdout.strip() == code_digest(Retrain)
+    import untrain.commands.check
+    import untrain.experiments.publish  # noqa: F401  much is imported here, and next to nothing there
+
+    found = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == code_digest(Retrain)
 
 
 def test_code_without_a_file_is_unknown():

@@ -169,7 +169,7 @@ def test_digests_of_values_are_the_same_in_every_process_and_for_every_hash_seed
         "for first, _ in reversed(VALUES.values()): print(digest(first, vars(values_of_mine)))"
     )
     expected = [digest(first, names) for first, _ in VALUES.values()]
-    for seed in ("1", "2"):
+    for seed in ("1",):  # this process has another
         command, env = [sys.executable, "-W", "ignore", "-c", ask, str(folder)], {**os.environ, "PYTHONHASHSEED": seed}
         printed = subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout.split()
         assert dict(zip(VALUES, printed[::-1], strict=True)) == dict(zip(VALUES, expected, strict=True))

@@ -10,7 +10,7 @@ from untrain.core.code_reach import reach
 from untrain.core.errors import BrokenPromise
 from untrain.core.foreign import foreign, was_spoiled
 from untrain.core.module_state import computed, states
-from untrain.core.patches import Names
+from untrain.core.patches import Bindings
 from untrain.unlearners.finetune import Finetune
 
 CODE = """
@@ -174,7 +174,7 @@ def test_a_counter_that_is_read_through_its_module_is_in_no_key(module):
 
 def test_equal_values_of_other_objects_are_no_change(module):
     module.SHAPE = (1, "a")
-    names = Names()
+    names = Bindings()
     module.SHAPE = (int("1"), "".join(["a"]))
     module.WEIGHT = float("1.0")
     assert names.patches() == []

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from untrain.core.errors import BrokenPromise, RunFailed
 from untrain.core.foreign import foreign, was_spoiled
-from untrain.core.patches import Names
+from untrain.core.patches import Bindings
 from untrain.data.requests.base import Request
 from untrain.data.requests.resolve import request
 from untrain.evaluation.base import Evaluator, Measure, Part, ScoreInfo
@@ -283,7 +283,7 @@ def test_a_library_may_be_imported_and_sets_what_it_needs():
 
 
 def test_caches_and_counters_are_no_patches():
-    names = Names()
+    names = Bindings()
     before = replace  # a name of ours is rebound to the same
     assert before is replace
     assert names.patches() == []

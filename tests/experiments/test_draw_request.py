@@ -199,6 +199,7 @@ def test_a_column_of_the_data_is_asked_in_the_place_of_models(tmp_path):
     assert kinds(tmp_path) == {}
 
 
+@pytest.mark.slow
 def test_gpus_elsewhere_are_refused_and_told_what_will_do(tmp_path):
     pool = SerialPool()
     pool.remote = True

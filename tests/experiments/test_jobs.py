@@ -12,7 +12,7 @@ from untrain.core.errors import NotFinite
 from untrain.core.metering import Cost
 from untrain.core.seeds import seed_of
 from untrain.experiments.jobs import limit_of, run_job
-from untrain.experiments.keys import Job, model_ingredients
+from untrain.experiments.keys import Job, model_ingredients, oracle_keys
 from untrain.experiments.scenarios.custom import Custom
 from untrain.experiments.scene import open_scene
 from untrain.experiments.setting import Setting
@@ -202,3 +202,9 @@ def test_a_budget_that_holds_no_step_is_an_error_of_the_method(trained, tmp_path
     job = Job("unlearned", 0, parse(f"{FINETUNE} @ WeightedGrad()"))
     entry = run_job(trained, job, 0, Setting(budget=0.001), Store(tmp_path))
     assert entry.record["error"].startswith("the budget of 0.1 % of retraining was spent before the first step")
+
+
+def test_keys_of_oracles_are_those_of_their_models(scene):
+    assert oracle_keys(scene, 3, 5, Setting()) == [train_key(scene, "oracle", 5, index=at) for at in range(3)]
+    same = replace(scene, learner=parse("ScikitLearn()"))  # whose models do not hang on a seed
+    assert oracle_keys(same, 2, 0, Setting()) == [train_key(same, "oracle", index=at) for at in range(2)]

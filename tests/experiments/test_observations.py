@@ -16,6 +16,7 @@ from untrain.core.errors import BadInput, NotFinite, SpecError
 from untrain.core.spec import parse
 from untrain.evaluation.base import Measure, Part, ScoreInfo
 from untrain.evaluation.glossary import evaluators, scorers
+from untrain.evaluation.metrics.accuracy import Accuracy
 from untrain.evaluation.observers.activations import Activations
 from untrain.evaluation.observers.base import Observer
 from untrain.evaluation.observers.relearn import Relearn
@@ -31,7 +32,8 @@ from untrain.maths.representation_distance import lengths
 from untrain.runtime.store import Store
 
 OBSERVERS = [
-    "Activations", "Answers", "FewShot", "GradientNormMIA", "JudgedAnswers", "LinearProbe", "Pruning", "Quantization", "Relearn",
+    "Activations", "Answers", "Continued", "FewShot", "GradientNormMIA", "JudgedAnswers", "LinearProbe", "Pruning",
+    "Quantization", "Relearn",
     "Rouge", "RUS", "Steering", "VerbMem", "Weights", "ZlibMIA", "ZRF",
 ]  # fmt: skip
 
@@ -79,7 +81,8 @@ def forgotten():
 
 def made(store, *observers, methods=METHODS, seeds=2, oracles=4):
     comparison = Comparison(SCENARIO, methods, seeds, oracles, 0, observers)
-    (document,) = run_comparisons([comparison], store.path, RunOptions(Setting()), ReportOptions())["runs"]
+    options = RunOptions(Setting(), evaluators=(Accuracy(),))
+    (document,) = run_comparisons([comparison], store.path, options, ReportOptions())["runs"]
     return store.get(document["run"])
 
 

@@ -38,6 +38,7 @@ def run(tmp_path_factory):
     return record_outputs(populations, methods, "large", store, {}), store
 
 
+@pytest.mark.slow
 def peak_of(work):
     """What work gives, and the most bytes that Python and NumPy held meanwhile."""
     gc.collect()

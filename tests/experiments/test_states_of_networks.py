@@ -68,6 +68,7 @@ def test_a_value_counts_beside_what_changes(edit):
     assert digest(space_of(CODE.replace(*EDITS[edit]))) != digest(space_of())
 
 
+@pytest.mark.slow
 def test_what_changes_does_not_count_however_often_a_network_was_made():
     space = space_of()
     assert digest(space) == digest(space) == digest(space_of())

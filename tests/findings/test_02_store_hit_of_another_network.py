@@ -77,7 +77,7 @@ NOTHING = {
 
 
 # One of each with every run; that the others move keys is also tested without models, in tests/core/test_code_reach.py.
-QUICK = ("forward", "a constant that a helper reads", "a comment")
+QUICK = ("a constant that a helper reads", "a comment")
 
 
 @pytest.mark.parametrize("edit", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in (*EDITS, *NOTHING)])

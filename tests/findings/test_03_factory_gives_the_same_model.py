@@ -65,7 +65,7 @@ def custom(model, **more):
 def test_a_factory_that_breaks_a_promise_is_refused_in_one_line(what, tmp_path):
     model, told = BAD[what]
     with pytest.raises(ut.UntrainError, match=told) as caught:
-        ut.run(custom(model), ["Nothing"], seeds=1, oracles=2, store=tmp_path)
+        ut.run(custom(model), ["Nothing"], seeds=1, oracles=2, store=tmp_path, evaluators="Accuracy")
     assert "\n" not in str(caught.value)
 
 
@@ -82,7 +82,8 @@ class Constant(nn.Module):
 
 @pytest.mark.parametrize("model", [make, Constant])
 def test_new_modules_and_constants_to_begin_with_are_taken(model, tmp_path):
-    assert ut.run(custom(model), ["Nothing"], seeds=1, oracles=2, store=tmp_path)["results"][0]["error"] is None
+    document = ut.run(custom(model), ["Nothing"], seeds=1, oracles=2, store=tmp_path, evaluators="Accuracy")
+    assert document["results"][0]["error"] is None
 
 
 def test_two_trainings_never_give_one_object():

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import untrain as ut
+from covering import thin
 from id_lists import LABELS, outputs
 from untrain.commands.cli import app
 from untrain.core.errors import DataError
@@ -39,7 +40,7 @@ def assert_alike(found, right):
         assert found[name]["value"] == pytest.approx(right[name]["value"], abs=2e-4), name
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", thin(FORMS, 3))
 def test_probabilities_are_asked_about(form, tmp_path):
     with pytest.raises(DataError, match=r"model 0 of the unlearned puts out .*--no-probabilities"):
         audit(FORMS[form], tmp_path)

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from covering import thin
 from untrain.core.environment import absolute, searching, working_folder
 from untrain.core.errors import BadInput
 from untrain.core.paths import user_path
@@ -28,7 +29,7 @@ def can_be_nobody():
 
 
 @pytest.mark.skipif(not can_be_nobody(), reason="this machine lets nobody be a user without a name")
-@pytest.mark.parametrize("command", [["store"], ["report"], ["run", "Digits", "Nothing", "--price"]])
+@pytest.mark.parametrize("command", thin([["store"], ["report"], ["run", "Digits", "Nothing", "--price"]], 2))
 def test_a_user_without_a_home_is_told_what_to_give(tmp_path, command):
     tmp_path.chmod(0o755)
     code, line = said([*NOBODY, *BARE, *command], tmp_path)

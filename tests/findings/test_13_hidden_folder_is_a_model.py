@@ -26,7 +26,7 @@ def test_what_systems_leave_behind_is_no_model(tmp_path, left, content):
     else:
         np.save(place, content)
     given = ut.Outputs(str(tmp_path / "u"), str(tmp_path / "o"), labels=LABELS, sides=SIDES)
-    document = ut.audit(given, store=tmp_path / "runs")
+    document = ut.audit(given, store=tmp_path / "runs", evaluators="Accuracy")
     assert document["seeds"] == 3
     assert f"1 hidden files of {tmp_path / 'u'} are left out, such as {left!r}" in document["warnings"]
 

@@ -12,6 +12,7 @@ from untrain.commands import run
 from untrain.core import process_settings
 from untrain.runtime.store import Store
 
+OF_THE_MACHINE = ("memory", "system", "file", "store", "extra")  # what may be its failure, and not the method's
 SCENARIO = "Digits(model=ConvNet(width=2), steps=Steps(lr=0.1, epochs=1, batch=64))"
 
 
@@ -48,11 +49,11 @@ def settings():
     return {each.what: each.read() for each in process_settings.settings() if each.blamed}
 
 
-@pytest.fixture(scope="module")
-def ran(bad, tmp_path_factory):
-    """A run of good methods alone, and one with a bad method before each of them."""
+@pytest.fixture(scope="module", params=["a quarter", pytest.param("all", marks=pytest.mark.slow)])
+def ran(bad, tmp_path_factory, request):
+    """A run of good methods alone, and one with a bad method before each of them: of a quarter of the kinds by default."""
     home = tmp_path_factory.mktemp("bad")
-    acts = list(bad.words())
+    acts = [act for at, act in enumerate(bad.words()) if request.param == "all" or at % 4 == 0 or act in OF_THE_MACHINE]
     good = [bad.Shaken(size=(1 + at) / 1000) for at in range(len(acts))]
     mixed = [each for act, fine in zip(acts, good, strict=True) for each in (bad.Bad(act=act), fine)]
     before = settings()
@@ -70,7 +71,9 @@ def test_there_are_as_many_kinds_as_were_tried(bad):
 def test_every_culprit_is_a_failed_row_that_names_what_it_did(bad, ran):
     wrong = {}
     for act, said in bad.words().items():
-        error = ran[2][repr(bad.Bad(act=act))]["error"]
+        if (row := ran[2].get(repr(bad.Bad(act=act)))) is None:
+            continue
+        error = row["error"]
         if error is None or not re.search(said, error) or "\n" in error:
             wrong[act] = error
     assert wrong == {}
@@ -84,7 +87,7 @@ def test_no_other_method_fails_or_scores_otherwise(ran):
 
 def test_no_other_model_differs_in_a_bit(ran):
     alone, mixed = (arrays_of(ran[0] / name) for name in ("alone", "mixed"))
-    assert len(alone) > 100
+    assert len(alone) > 40
     assert alone.keys() == mixed.keys()
     assert all(np.array_equal(values, mixed[key]) for key, values in alone.items())
 
@@ -97,7 +100,7 @@ def test_what_may_be_the_machines_failure_is_tried_again(bad, ran):
     opened = Store(ran[0] / "mixed")
     failed = [opened.get(r["key"]) for r in opened.entries() if r["kind"] == "unlearned"]
     again = {e.record["ingredients"]["method"] for e in failed if e.record.get("again")}
-    assert {f"bad_methods.Bad(act={act!r})" for act in ("memory", "system", "file", "store", "extra")} <= again
+    assert {f"bad_methods.Bad(act={act!r})" for act in OF_THE_MACHINE} <= again
     assert not again & {f"bad_methods.Bad(act={act!r})" for act in (*bad.LEFT, "exit 0")}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from torch.nn import functional as F
 
+from covering import quick, thin
 from untrain.commands import memorize, run
 from untrain.commands.arguments import oracles_alone
 from untrain.core import foreign, process_settings
@@ -53,7 +54,7 @@ def makers(bad, act):
     return made | {verb: bad.BadScenario(verb=verb, act=act) for verb in OF_SCENARIOS}
 
 
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("act", thin(ACTS, 3))
 def test_each_verb_is_named_and_what_it_changed_is_put_back(bad, act, tmp_path, capsys):
     for verb, scenario in makers(bad, act).items():
         before, relu = settings(), F.relu
@@ -65,7 +66,7 @@ def test_each_verb_is_named_and_what_it_changed_is_put_back(bad, act, tmp_path, 
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("act", ["exit 0", "interrupt", "generator's exit"])
+@pytest.mark.parametrize("act", quick(["exit 0", "interrupt", "generator's exit"], "interrupt"))
 def test_no_verb_ends_the_process(bad, act, tmp_path):
     for verb, scenario in makers(bad, act).items():
         with pytest.raises(RunFailed, match="tried to end the process") as failed:

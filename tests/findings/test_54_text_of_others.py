@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import untrain as ut
+from covering import quick
 from untrain.core.escapes import PrintableStream, csv_cell, csv_row, printable, write_raw
 from untrain.data.readers.text_tables import tables
 from untrain.reports.csv_files import masks_csv
@@ -59,18 +60,19 @@ def test_tables_and_notes_of_a_terminal_hold_none(capsys):
     assert controls(printed) == []
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["run", "Digits", HOSTILE], ["show", HOSTILE], ["store", HOSTILE], ["report", HOSTILE], ["check", HOSTILE], [HOSTILE],
-        ["run", "Digits", "DEL", "--" + HOSTILE], ["audit", "--model", HOSTILE],
-    ],
-)  # fmt: skip
+COMMANDS = {
+    "run": ["run", "Digits", HOSTILE], "store": ["store", HOSTILE], "none": [HOSTILE],
+    "option": ["run", "Digits", "DEL", "--" + HOSTILE],
+    "show": ["show", HOSTILE], "report": ["report", HOSTILE], "check": ["check", HOSTILE], "audit": ["audit", "--model", HOSTILE],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", quick(COMMANDS, "run", "store", "none", "option"))
 def test_no_command_echoes_them(command):
     """On a terminal, where colours are ours to use."""
     ours, theirs = pty.openpty()
     env = {**os.environ, "COLUMNS": "100"}
-    call = [sys.executable, "-c", "from untrain.commands.cli.app import main; main()", *command]
+    call = [sys.executable, "-c", "from untrain.commands.cli.app import main; main()", *COMMANDS[command]]
     process = subprocess.Popen(call, stdout=theirs, stderr=theirs, env=env)
     os.close(theirs)
     said = b""

@@ -168,7 +168,7 @@ def run(*words, cwd):
         (["mian"], "there is no experiment 'mian'"),
         pytest.param(["--scale", "huge"], "invalid choice: 'huge'", marks=pytest.mark.slow),
         pytest.param(["--workers", "-1"], "0 or more", marks=pytest.mark.slow),
-        (["--again", "--out", "nowhere", "vit"], "vit.json to make a page of: run vit first"),
+        pytest.param(["--again", "--out", "nowhere", "vit"], "vit.json to make a page of: run vit first", marks=pytest.mark.slow),
     ],
 )
 def test_a_mistyped_argument_is_answered_in_a_line(words, says, tmp_path):

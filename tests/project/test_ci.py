@@ -83,3 +83,17 @@ def test_a_short_csv_is_caught(folder):
     (folder / "scores.csv").write_text("x")
     assert COMPLETE.complaints(folder) == ["scores.csv is short"]
     shutil.rmtree(folder)
+
+
+def test_jobs_side_by_side_are_all_shown_and_one_that_fails_is_not_hidden():
+    script = FILE.parent / "side_by_side"
+
+    def ran(*commands):
+        done = subprocess.run([script, *commands], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout
+
+    assert ran("echo one", "echo two") == (0, "== echo one (exit 0)\none\n== echo two (exit 0)\ntwo\n")
+    code, said = ran("sleep 0.1; echo late", "echo early; false; echo never", "echo three")
+    assert code == 1
+    assert said.count("exit 1") == 1
+    assert [line for line in said.splitlines() if not line.startswith("==")] == ["late", "early", "three"]

@@ -13,7 +13,7 @@ import pytest
 SUITE = Path(__file__).parents[2] / "reliability"
 KINDS = (
     "spec", "where", "ids", "scores", "arrays", "columns", "checkpoints", "parquet", "images", "lines", "records",
-    "index", "mark", "results",
+    "index", "mark", "results", "ledgers", "certificates",
 )  # fmt: skip
 TRIES = 60
 

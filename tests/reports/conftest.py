@@ -170,7 +170,8 @@ def told():
         counts = {"forget": forget, "recognised": more.pop("recognised", 0), "standing_out": more.pop("standing_out", 0)}
         plain = {"distinguishable": [], "indistinguishable": [], "tested": [], "level": 0.05, "chance": 0.05, "counts": counts}
         ruled = {"protocol": "standard", "outcome": "open", "because": "", "open": "", "power": None, "endpoints": [], "lacks": {},
-                 "notes": [], "sentence": f"{method.partition('(')[0]}: open."}  # fmt: skip
+                 "notes": [], "forgetting": "open", "keeping": "open",
+                 "sentence": f"{method.partition('(')[0]}: open."}  # fmt: skip
         verdict = plain | ruled | {"says": says, "recognised": [], "standing_out": []} | more
         return {"method": method, "verdict": verdict, "scores": {}, "layers": [], "error": None, "paid": []}
 

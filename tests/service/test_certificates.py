@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services import add_up, document, no_word, service_in
-from untrain.core.errors import BadInput, DataError, RequestError
+from untrain.core.errors import BadInput, DataError, RequestError, StoreError
+from untrain.runtime.database import Transaction
 from untrain.service.audits import record_audit
 from untrain.service.canonical import canonical
 from untrain.service.certificate import certificate, conclusion, list_digest
+from untrain.service.folder import open_service
 from untrain.service.publish import publisher, write
 from untrain.service.signing import load_private, load_public, make_key, sign, signer_of
 from untrain.service.verification import read_certificate, run_again, verify_certificate
@@ -326,3 +328,54 @@ def test_no_bytes_make_a_check_stumble(done, tmp_path_factory, raw):
     file.write_bytes(raw)
     with pytest.raises(DataError):
         verify_certificate(file, None, [], done)
+
+
+def test_certificates_check_what_is_new_and_not_the_whole_ledger_each_time(tmp_path, monkeypatch):
+    service = service_in(tmp_path)
+    for at in range(12):
+        service.approve(service.add([f"u{at}"])["id"], "ann")
+    read = []
+    rows = Transaction.rows
+
+    def counted(self, table, *given, **more):
+        found = rows(self, table, *given, **more)
+        read.append((table, len(found)))
+        return found
+
+    monkeypatch.setattr(Transaction, "rows", counted)
+    run_once(service, add_up, publisher(service, no_word), most=0)
+    entries = len(service.ledger.history("R00001")) * 12
+    looked = sum(count for table, count in read if table == "log")
+    assert len(list(service.certificates.glob("*.json"))) == 12
+    assert looked < 6 * entries  # each of 12 certificates would have read all of it
+
+
+@pytest.mark.parametrize(("table", "values", "where", "what"), [
+    ("requests", {"reference": "another"}, {"id": "R00001"}, "its reference is"),
+    ("subjects", {"request": "R00009"}, {"request": "R00001"}, "its list of hashed ids was changed"),
+    ("batches", {"after": "0" * 64}, {"state": "done"}, "its after was changed"),
+    ("log", {"at": "2020"}, {"seq": 12}, "entry 12 of the log was changed"),
+    ("head", {"digest": "0" * 64}, {"one": 1}, "was cut off or changed"),
+])  # fmt: skip
+def test_a_certificate_is_refused_where_its_rows_or_what_is_new_were_changed(done, tmp_path, table, values, where, what):
+    shutil.copytree(done.folder, tmp_path / "service")
+    service = open_service(tmp_path / "service")
+    service.ledger.refuse_changed()
+    service.add(["u8"])
+    with service.ledger.database.writing() as tables:
+        assert tables.change(table, where, values)
+    with pytest.raises(StoreError, match=what):
+        certificate(service, "R00001")
+
+
+def test_a_changed_row_of_another_request_is_found_by_the_next_whole_check(done, tmp_path):
+    shutil.copytree(done.folder, tmp_path / "service")
+    service = open_service(tmp_path / "service")
+    service.ledger.refuse_changed()
+    with service.ledger.database.writing() as tables:
+        tables.change("requests", {"id": "R00002"}, {"reference": "another"})
+    assert certificate(service, "R00001")["request"]["id"] == "R00001"
+    with pytest.raises(StoreError, match="R00002: its reference"):
+        certificate(service, "R00002")
+    with pytest.raises(StoreError, match="R00002: its reference"):
+        run_once(service, add_up, publisher(service, no_word))

@@ -53,3 +53,17 @@ def test_rows_that_the_model_was_trained_on_are_no_validation_data():
     measured = {"before": {"validation": {"accuracy": 0.9, "rows": 200}}, "after": {"validation": {"accuracy": 0.8}}}
     assert facts_of(measured | {"valid": None}).examples == 0
     assert facts_of(measured | {"valid": {"sha256": "x"}}).examples == 200
+
+
+def test_rows_that_nobody_deleted_count_once():
+    # 10 of 100 go, then 5; the 10 are still in the data and go again.
+    again = facts_of({"method": "Finetune()", "plan": {"rows": 15, "of": 100}, "again": {"ids": 10, "rows": 10}})
+    assert (again.rows, again.again) == (5, 10)
+    first = facts_of({"method": "Finetune()", "plan": {"rows": 10, "of": 100}})
+    found = drift([first, again], SETTINGS)
+    assert (found["rows"], found["of"], found["share"]) == (15, 100, 0.15)
+    # Retrained without the 15 of 100 rows, the model knows 85, whether the rows are still in the file or not.
+    retrained = facts_of({"method": "Retrain()", "plan": {"rows": 15, "of": 100}, "again": {"ids": 10, "rows": 10}})
+    last = facts_of({"method": "Finetune()", "plan": {"rows": 17, "of": 100}, "again": {"ids": 15, "rows": 15}})
+    found = drift([first, retrained, last], SETTINGS)
+    assert (found["rows"], found["of"]) == (2, 85)

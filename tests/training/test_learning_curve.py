@@ -10,7 +10,8 @@ import torch
 from untrain.core.metering import metered, off_the_clock
 from untrain.models.inference import signal
 from untrain.models.state import same, state
-from untrain.training.learning_curve import POINTS, LearningCurve, keeping_curve, learning_curve
+from untrain.training.learning_curve import POINTS, LearningCurve
+from untrain.training.step_watchers import step_watchers, watching_steps
 from untrain.training.steps import Constant, Steps
 from untrain.training.toy import small
 from untrain.training.toy_text import small_text
@@ -24,9 +25,9 @@ STEPS = Steps(lr=0.05, epochs=5, batch=8, schedule=Constant())
 def kept(method, made=small):
     model, problem = made()
     curve = LearningCurve(model, problem.task, problem.forget, problem.retain)
-    with keeping_curve(curve):
+    with watching_steps(curve):
         outcome = method.run(model, problem)
-    assert learning_curve() is None
+    assert step_watchers() == ()
     return curve.finish(outcome.model), outcome, problem
 
 

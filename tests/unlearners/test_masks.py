@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from methods import name_of, that_move
+from methods import latin, name_of, that_move
 from untrain.core.errors import RunFailed
 from untrain.core.mask import Mask
 from untrain.training.steps import SGD, AdamW, Steps
@@ -37,8 +37,7 @@ def test_what_is_outside_keeps_its_bits(made):
     assert held(made)
 
 
-@pytest.mark.parametrize("optimizer", [SGD(momentum=0.9, decay=0.1), AdamW(decay=0.1)], ids=name_of)
-@pytest.mark.parametrize("made", STEPPED, ids=name_of)
+@pytest.mark.parametrize(("made", "optimizer"), latin(STEPPED, [SGD(momentum=0.9, decay=0.1), AdamW(decay=0.1)], 2), ids=name_of)
 def test_weight_decay_does_not_leak(made, optimizer):
     assert held(replace(made, steps=Steps(lr=0.01, epochs=2, batch=16, optimizer=optimizer)))
 

@@ -91,7 +91,7 @@ def _error(check, made):
     return None
 
 
-@pytest.mark.parametrize(("kind", "name"), methods.latin(KINDS, NAMES, 6, lambda kind, name: (kind, name) in REASONS))
+@pytest.mark.parametrize(("kind", "name"), methods.latin(KINDS, NAMES, 12, lambda kind, name: (kind, name) in REASONS))
 def test_an_unlearner_keeps_its_promises_on_texts(name, kind, ask):
     broken = ask(name, kind)
     reason = REASONS.get((kind, name))

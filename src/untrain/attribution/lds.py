@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from untrain.core.errors import DataError
 from untrain.maths.bootstrap import basic, resamples
+from untrain.maths.distributions import average_ranks
 
 Array = np.ndarray[Any, Any]
 FEWEST = 20  # held-out models: with fewer, a rank correlation of one output is chance
@@ -75,7 +75,7 @@ def linear_datamodeling_score(predicted: Array, actual: Array, level: float = 0.
     moving = (np.ptp(predicted, axis=0) > 0) & (np.ptp(actual, axis=0) > 0)
     if not moving.any():
         raise DataError("all outputs, or their predictions, are the same in all held-out models: there are no ranks to compare")
-    a, b = (rankdata(table[:, moving], axis=0) - (m + 1) / 2 for table in (predicted, actual))
+    a, b = (average_ranks(table[:, moving], axis=0) - (m + 1) / 2 for table in (predicted, actual))
     value = float(_correlations(np.ones((1, m)), a, b).mean())
     targets = int(moving.sum())
     models, outputs = resamples(m, DRAWS, 0, "held-out models"), resamples(targets, DRAWS, 0, "targets")

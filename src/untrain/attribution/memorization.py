@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from untrain.core.errors import DataError
+from untrain.maths.distributions import normal_quantile, t_quantile
 
 Array = np.ndarray[Any, Any]
 BLOCK = 1024
@@ -190,12 +190,12 @@ def _owed(saw: Moments, missed: Moments, binary: bool, level: float) -> Memoriza
         # One more of each kind in each group: a group that agrees does not count as certain.
         shares = (n * mean + 1) / (n + 2), (k * other + 1) / (k + 2)
         wide = np.sqrt(shares[0] * (1 - shares[0]) / (n + 2) + shares[1] * (1 - shares[1]) / (k + 2))
-        half, middle = stats.norm.ppf((1 + level) / 2) * wide, shares[0] - shares[1]
+        half, middle = normal_quantile((1 + level) / 2) * wide, shares[0] - shares[1]
         low, high = np.maximum(middle - half, -1.0), np.minimum(middle + half, 1.0)
     else:
         lost = parts[0] ** 2 / np.maximum(n - 1, 1) + parts[1] ** 2 / np.maximum(k - 1, 1)
         free = np.where(lost > 0, (parts[0] + parts[1]) ** 2 / np.where(lost > 0, lost, 1.0), np.maximum(n + k - 2, 1))
-        half = stats.t.ppf((1 + level) / 2, np.maximum(free, 1.0)) * error
+        half = t_quantile((1 + level) / 2, np.maximum(free, 1.0)) * error
         low, high = value - half, value + half
     known = [np.where(few, np.nan, a) for a in (value, error, np.minimum(low, value), np.maximum(high, value))]
     return MemorizationEstimate(known[0], known[1], known[2], known[3], n, k)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from untrain.attribution.memorization import memorization
 from untrain.core.errors import RequestError
+from untrain.maths.distributions import t_quantile
 
 Array = np.ndarray[Any, Any]
 
@@ -102,7 +102,7 @@ def _halves(answers: Array, seen: Array, half: Array | None, pick: Callable[[Arr
     means = [mean_of(answers[sides[1 - s]], seen[sides[1 - s]], chosen[s]) for s in (0, 1)]
     mean = (means[0][0] + means[1][0]) / 2
     # The two err alike: what by noise was chosen in one half is measured with that noise by the other. So errors are averaged.
-    wide = float((means[0][1] + means[1][1]) / 2 * stats.t.ppf((1 + level) / 2, max(len(half) // 2 - 2, 1)))
+    wide = float((means[0][1] + means[1][1]) / 2 * t_quantile((1 + level) / 2, max(len(half) // 2 - 2, 1)))
     return mean, max(mean - wide, -1.0), min(mean + wide, 1.0), len(np.intersect1d(chosen[0], chosen[1])) / len(chosen[0])
 
 

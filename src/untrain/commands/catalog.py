@@ -88,6 +88,16 @@ def executors() -> list[Document]:
     return _described("executor")
 
 
+def loggers() -> list[Document]:
+    """List loggers, which send events of a run to trackers.
+
+    Examples:
+        untrain loggers
+        untrain show TensorBoard
+    """
+    return _described("logger")
+
+
 def show(name: str) -> Document:
     """Explain a class, a score or a word of reports and tables.
 
@@ -118,7 +128,9 @@ def show(name: str) -> Document:
         return about | {"summary": place.summary} | ({"scores": scores[0]} if scores else {})
     home = {score: e for e in (*evaluators(), *observers()) for score in e["scores"]}
     if name not in home:
-        lists = "`untrain methods`, `localizers`, `evaluators`, `observers`, `scenarios` and `executors` list what there is"
+        lists = (
+            "`untrain methods`, `localizers`, `evaluators`, `observers`, `scenarios`, `executors` and `loggers` list what there is"
+        )
         raise SpecError(f"there is no {name!r}{suggest(name, [*discovery.index(), *home, *all_words()])}; {lists}")
     evaluator: Document = home[name]
     source = evaluator["source"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -15,7 +16,9 @@ from untrain.core.errors import BadInput, SpecError, require_whole_numbers, sugg
 from untrain.runtime.progress import OnProgress, say
 
 if TYPE_CHECKING:
+    from untrain.core.events import Log
     from untrain.experiments.forgetting.evidence import AuditChoices
+    from untrain.runtime.loggers.base import Logger
     from untrain.training.steps import Steps
     from untrain.unlearners.base import Recipe, Unlearner
 
@@ -32,9 +35,9 @@ def forget(
     max_rise: str | float = "", id: str = "", label: str = "", owner: str = "", x: Sequence[str] = (),
     class_names: Sequence[str] = (), side: Count | None = None, transform: Any = None, tokenizer: str = "",
     length: Count | None = None, steps: str | Steps | None = None, base: str = "", prompt: str = "",
-    adapters: Adapters = "auto", device: str = "cpu", threads: Count = 1, seed: Seed = 0,
+    adapters: Adapters = "auto", kept: str | None = None, device: str = "cpu", threads: Count = 1, seed: Seed = 0,
     audit: bool = False, oracles: Count | None = None, train_with: str = "", store: str | Path | None = None,
-    workers: Count = 1, on_progress: OnProgress | None = None,
+    workers: Count = 1, on_progress: OnProgress | None = None, log: str | Logger | Log | Sequence[str | Logger | Log] = (),
 ) -> Document:  # fmt: skip
     """Make a checkpoint forget rows, and write a new one.
 
@@ -83,11 +86,15 @@ def forget(
         base: folder of the language model that training began from; training again begins there too.
         prompt: form of a question and its answer, such as "Q: {question}\\nA: {answer}"; by default the model's chat template.
         adapters: whether low-rank adapters are trained beside the weights of a large language model ('auto'), or 'never'.
+        kept: folder that a callback of untrain wrote in training, with how the model was trained and an earlier checkpoint; None
+            looks for untrain-training in the checkpoint's folder.
         threads: threads of torch.
         audit: train models without the forgotten rows, and compare the new checkpoint with them.
         oracles: number of these models; None for the 19 that a test of one checkpoint needs.
         train_with: your own command that trains a model, with {ids} for a file of ids to leave out, {seed} and {checkpoint}.
         workers: processes of that command at once.
+        log: logger that takes each method's loss by step, its cost and the figures before and after, such as 'TensorBoard' or
+            "JSONLines(path='log.jsonl')"; `untrain loggers` lists them, and in Python a function of an ``Event`` is one too.
 
     Returns:
         The document that is written beside the new checkpoint: digests of checkpoints, data and request, plan, tries, method, cost,
@@ -103,6 +110,9 @@ def forget(
     from untrain.experiments.forgetting.measurements import Tolerance
     from untrain.experiments.forgetting.opened_model import ModelChoices
     from untrain.experiments.forgetting.requests import GivenRequest
+    from untrain.reports.html.notebook import ForgetDocument
+    from untrain.runtime.loggers.base import logging_to
+    from untrain.runtime.progress import logger_of
     from untrain.runtime.threads import threads as so_many_threads
 
     require_whole_numbers(seed=seed, threads=threads)
@@ -123,14 +133,16 @@ def forget(
         model=model, data=data, valid=valid, asked=asked,
         columns=DataChoices(id, label, owner, tuple(x), tuple(class_names), side),
         choices=ModelChoices(
-            _network(network), _steps(steps), _function("transform", transform), tokenizer, length, device, base, prompt, adapters
+            network_of(network), steps_of(steps), function_of("transform", transform), tokenizer, length, device, base, prompt,
+            adapters,
         ),
-        method=_method(method), budget=_share("budget", budget), gap=_share("gap", gap), tolerance=Tolerance(fall, rise),
+        method=method_of(method), budget=_share("budget", budget), gap=_share("gap", gap), tolerance=Tolerance(fall, rise),
         twins=twins, out=out, accept_damage=accept_damage, seed=seed, say=lambda line: say(on_progress, line),
+        kept=kept,
         audit=_audit(audit, oracles, train_with, store, workers, threads, on_progress),
     )  # fmt: skip
-    with so_many_threads(threads):
-        return run_job(job, dry_run)
+    with so_many_threads(threads), logging_to(log, on_progress) as watched:
+        return ForgetDocument(run_job(replace(job, log=logger_of(watched)), dry_run))
 
 
 def _audit(
@@ -172,7 +184,12 @@ def _share(name: str, given: str | float) -> float:
     return value
 
 
-def _method(given: Any) -> Unlearner | Recipe | None:
+def method_of(given: Any) -> Unlearner | Recipe | None:
+    """A method, spelled or made; None for 'auto'.
+
+    Raises:
+        SpecError: it is none.
+    """
     from untrain.core.spec import parse
     from untrain.unlearners.base import Recipe, Unlearner
 
@@ -184,7 +201,12 @@ def _method(given: Any) -> Unlearner | Recipe | None:
     return made
 
 
-def _steps(given: Any) -> Steps | None:
+def steps_of(given: Any) -> Steps | None:
+    """Steps of training, spelled or made.
+
+    Raises:
+        SpecError: they are none.
+    """
     from untrain.core.spec import parse
     from untrain.training.steps import Steps
 
@@ -194,7 +216,7 @@ def _steps(given: Any) -> Steps | None:
     return made
 
 
-def _network(given: Any) -> Any:
+def network_of(given: Any) -> Any:
     """An architecture, or a callable that makes a network.
 
     Raises:
@@ -209,14 +231,14 @@ def _network(given: Any) -> Any:
     if (named := library_network(given)) is not None:
         return named
     if ":" in given and "(" not in given:
-        return _function("network", given)
-    made = parse(given) if "(" in given or given.isidentifier() else _function("network", given)
+        return function_of("network", given)
+    made = parse(given) if "(" in given or given.isidentifier() else function_of("network", given)
     if not isinstance(made, Architecture) and not callable(made):
         raise SpecError(f"network={given!r}: package.module:function, or a network such as ResNet(width=8), is needed")
     return made
 
 
-def _function(name: str, given: Any) -> Callable[..., Any] | None:
+def function_of(name: str, given: Any) -> Callable[..., Any] | None:
     """The function that package.module:function names; another object is returned as it is."""
     from untrain.core.discovery import load_value
 

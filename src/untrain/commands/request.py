@@ -126,8 +126,11 @@ def add(
     if missing not in ("refuse", "skip"):
         raise BadInput(f"missing={missing[:40]!r}: 'refuse' or 'skip' is needed")
     place = open_at(service)
+    from untrain.service.folder import refuse_named
+
     asked = {"forget": file, "where": where, "classes": tuple(forget_classes), "owners": tuple(forget_owners)}
     ids, notes = ids_of({**asked, "column": column, "skip_missing": missing == "skip"}, place.settings)
+    refuse_named({"by": by}, list(map(str, ids)))
     row = place.add(ids, deadline, by or user(), reference)
     if approve:
         row |= place.approve(row["id"], by or user())

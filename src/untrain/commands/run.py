@@ -13,12 +13,14 @@ from untrain.commands.arguments import Count, Document, OracleCount, Seed, compa
 from untrain.runtime.progress import OnProgress
 
 if TYPE_CHECKING:
+    from untrain.core.events import Log
     from untrain.evaluation.base import Evaluator
     from untrain.evaluation.observers.base import Observer
     from untrain.evaluation.protocols.protocol import Protocol
     from untrain.experiments.keys import Method
     from untrain.experiments.scenarios.base import Scenario
     from untrain.runtime.executors.base import Executor, Pool
+    from untrain.runtime.loggers.base import Logger
 
 
 def run(
@@ -29,6 +31,7 @@ def run(
     executor: str | Executor | Pool | None = None, looks: Count = 1,
     evaluators: str | Evaluator | Sequence[str | Evaluator] = (), observers: str | Observer | Sequence[str | Observer] = (),
     replace: bool = False, protocol: str | Protocol = "standard", curves: bool = False,
+    log: str | Logger | Log | Sequence[str | Logger | Log] = (),
 ) -> Document:  # fmt: skip
     """Compare methods: train, forget, retrain, score, report.
 
@@ -66,6 +69,8 @@ def run(
         replace: replace even a report of another problem in ``out``.
         protocol: margins within which a method passes: 'screening', 'standard', 'strict', or one of your own, such as
             'Protocol(attack=Margin(absolute=0.03))'.
+        log: logger that takes models, scores and, with ``curves``, steps, such as 'TensorBoard' or "JSONLines(path='log.jsonl')";
+            `untrain loggers` lists them, and in Python a function of an ``Event`` is one too.
 
     Returns:
         The document of scores, with the price.
@@ -81,14 +86,17 @@ def run(
     from untrain.experiments.observations import observers_of
     from untrain.experiments.pipeline import run_comparisons
     from untrain.experiments.run_options import ReportOptions, RunOptions, evaluators_of
+    from untrain.reports.html.notebook import PriceDocument, RunDocument
+    from untrain.runtime.loggers.base import logging_to
 
     comparison = dataclasses.replace(comparison_of(scenario, methods, seeds, oracles, seed), observers=observers_of(observers))
     chosen = executor_of(executor)
     setting = dataclasses.replace(setting_of(device, threads, precision, compiled, budget, chosen), curves=curves)
-    options = RunOptions(setting, workers, chosen, on_progress, looks, evaluators_of(evaluators), protocol=protocol_of(protocol))
-    whole = run_comparisons([comparison], store, options, ReportOptions(out, images, command, replace))
-    document: Document = whole["runs"][0] | {"price": whole["price"]}
-    return document
+    shown, scorers = ReportOptions(out, images, command, replace), evaluators_of(evaluators)
+    with logging_to(log, on_progress) as watched:
+        options = RunOptions(setting, workers, chosen, watched, looks, scorers, protocol=protocol_of(protocol))
+        whole = run_comparisons([comparison], store, options, shown)
+    return RunDocument(whole["runs"][0] | {"price": PriceDocument(whole["price"])})
 
 
 def price(
@@ -112,6 +120,7 @@ def price(
     from untrain.evaluation.protocols.protocol import protocol_of
     from untrain.experiments.pipeline import price_comparisons
     from untrain.experiments.run_options import RunOptions
+    from untrain.reports.html.notebook import PriceDocument
 
     several = [scenario] if isinstance(scenario, str) or not isinstance(scenario, Sequence) else list(scenario)
     alone = isinstance(methods, Sequence) and not len(methods)
@@ -119,4 +128,4 @@ def price(
     chosen = executor_of(executor)
     setting = dataclasses.replace(setting_of(device, threads, precision, compiled, budget, chosen), curves=curves)
     options = RunOptions(setting, workers, chosen, looks=looks, protocol=protocol_of(protocol))
-    return price_comparisons(comparisons, store, options, given)
+    return PriceDocument(price_comparisons(comparisons, store, options, given))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from typing import Annotated
 
 from untrain.commands.arguments import AtLeast, Document
@@ -44,9 +46,28 @@ def serve(
     token = variables().get(TOKEN, "")
     if host not in LOOPBACK and len(token) < SHORTEST:
         raise BadInput(f"--host {host} lets other machines in: set {TOKEN} to a token of at least {SHORTEST} letters")
-    view = WebView(open_at(service), (*LOOPBACK, host), token, f"{user()} (web)")
+    _refuse_busy(host, port)
+    view = WebView(open_at(service), (*LOOPBACK, host), token, f"{user()} (web)", secure=host not in LOOPBACK)
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
     say(on_progress, f"{address}{'?token=$' + TOKEN if token else ''} (stop it with Ctrl-C)")
     # The access log would hold addresses with tokens.
     uvicorn.run(view.app(), host=host, port=port, log_level="warning", access_log=False, server_header=False)
     return {"address": address}
+
+
+def _refuse_busy(host: str, port: int) -> None:
+    """Refuse an address at which nothing can listen, before anything is opened.
+
+    Raises:
+        BadInput: another program listens there, or the address is none of this machine.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, place = found[0]
+        with socket.socket(family, kind, protocol) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: a port that was just left is free
+            tried.bind(place)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise BadInput(f"another program listens at {host}, port {port}: --port {port % HIGHEST + 1} names another") from None
+        raise BadInput(f"cannot listen at --host {host} --port {port}: {error.strerror or error}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,6 @@ from untrain.core.errors import BadInput, MissingExtra, SpecError, suggest
 from untrain.core.paths import user_path
 
 if TYPE_CHECKING:
-    from untrain.data.understood import Understood
     from untrain.runtime.progress import OnProgress
     from untrain.service.folder import Service
     from untrain.service.settings import Settings
@@ -140,33 +140,12 @@ def options_of(given: Sequence[str], more: Document) -> Document:
 def ids_of(asked: Document, settings: Settings) -> tuple[list[object], list[str]]:
     """The ids of the rows that a request names, and notes on how it was read.
 
-    Args:
-        asked: the fields of a request of ``untrain.forget``.
-        settings: of the service, whose data say what is an id.
-
     Raises:
         BadInput: the request cannot be read, or names nothing in the data.
     """
-    import numpy as np
+    from untrain.service import given_ids
 
-    from untrain.core.metering import metered
-    from untrain.experiments.forgetting.requests import GivenRequest, draw
-
-    data = _data(settings.data, settings.options)
-    with metered() as meter:
-        train = data.examples(x=np.zeros((len(data), 1), dtype=np.float32))  # no request looks at inputs here
-        rows = draw(GivenRequest(**asked), train).forget_set.rows
-    return list(dict.fromkeys(train.ids[np.asarray(rows)].tolist())), list(meter.notes)
-
-
-def _data(data: str, options: Document) -> Understood:
-    from untrain.data.column_roles import DataChoices
-    from untrain.data.understood import understand
-
-    names = {"id": "id", "label": "label", "owner": "owner", "x": "x", "classes": "class_names", "side": "side"}
-    chosen = {field: options[name] for field, name in names.items() if name in options}
-    lists: Document = {field: tuple(value) if isinstance(value, list) else value for field, value in chosen.items()}
-    return understand(data, DataChoices(**lists))
+    return given_ids.ids_of(asked, settings)
 
 
 def forget_job(job: RequestJob, dry_run: bool = False, on_progress: OnProgress | None = None) -> Document:
@@ -177,14 +156,19 @@ def forget_job(job: RequestJob, dry_run: bool = False, on_progress: OnProgress |
     """
     from untrain.commands.forget import forget
     from untrain.runtime.progress import say
+    from untrain.service.given_ids import data_of
     from untrain.service.spool import read_list
 
     options = dict(job.options)
     place = options.pop(PLACE, "")
     ids = read_list(job.ids.read_bytes())
-    there = map(str, dict.fromkeys(_data(job.data, options).ids.tolist()))
-    again = [each for each in there if each not in set(ids) and job.gone(each)]
+    rows = Counter(map(str, data_of(job.data, options).ids.tolist()))
+    again = [each for each in rows if job.gone(each)]
+    named = set(ids)
+    again_rows = sum(rows[each] for each in again)
     if again:
         say(on_progress, f"{len(again)} ids that were forgotten before are still in the data, and go again: delete their rows")
     model = f"{job.model}#{place}" if place else str(job.model)
-    return dict(forget(model, job.data, [*ids, *again], out=str(job.out), dry_run=dry_run, on_progress=on_progress, **options))
+    listed = [*ids, *(each for each in again if each not in named)]
+    document = forget(model, job.data, listed, out=str(job.out), dry_run=dry_run, on_progress=on_progress, **options)
+    return {**document, "again": {"ids": len(again), "rows": again_rows}}

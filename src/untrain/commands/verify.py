@@ -15,20 +15,24 @@ def verify(
 ) -> Document:  # fmt: skip
     """Check a certificate: signature, files, ledger.
 
+    It ends with 0 where nothing is wrong and the signer is known, with 1 where something is wrong, and with 4 where nobody said
+    whose key should have signed it: then give --public-key, or --service where the service is yours.
+
     Examples:
         untrain verify R00001.json --public-key key.public.pem
         untrain verify R00001.json --service requests --rerun --forget ids.csv
 
     Args:
         certificate: the signed file.
-        public_key: of who should have signed it; without it you compare the fingerprint yourself.
+        public_key: of who should have signed it; without it the signer is not checked, unless it is the key of the service.
         files: a folder with files that the certificate names; that of the certificate is searched anyway.
         service: folder of the service that made it, for its checkpoints and its ledger; None for none.
         rerun: do the job again, and compare the checkpoint that comes out.
         forget: with ``--rerun``, a list of ids; those of all requests that the run served are needed.
 
     Returns:
-        Findings, each right, wrong or not checked, and whether nothing is wrong.
+        Findings, each right, wrong or not checked; 'right' says whether nothing is wrong, and 'signer' how it came out whose key
+        signed it: 'not checked' where nobody said whose it should be, and then anybody may have.
     """
     need_service()
     from untrain.core.errors import BadInput
@@ -42,7 +46,9 @@ def verify(
     if rerun and place is not None:
         ids = [str(one) for each in several(forget) for one in ids_of({"forget": each}, place.settings)[0]]
         found.append(run_again(file, place, list(dict.fromkeys(ids)), forget_job))
-    return {"certificate": str(file), "findings": found, "right": not any(each["outcome"] == "wrong" for each in found)}
+    signer = next((each["outcome"] for each in found if each["what"] == "signer"), "wrong")
+    right = not any(each["outcome"] == "wrong" for each in found)
+    return {"certificate": str(file), "findings": found, "right": right, "signer": signer}
 
 
 def ledger(service: Place = None) -> Document:

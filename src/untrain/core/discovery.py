@@ -32,6 +32,7 @@ FOLDERS = {
     "scenario": ("experiments/scenarios",),
     "task": ("models/tasks",),
     "executor": ("runtime/executors",),
+    "logger": ("runtime/loggers",),
 }
 SHARED = {
     "recipe": "unlearners/recipes.py",

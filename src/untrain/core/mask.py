@@ -8,6 +8,8 @@ from typing import Literal
 
 from torch import Tensor
 
+from untrain.core.notebook import html_table
+
 Head = Literal["full", "masked", "frozen"]
 
 
@@ -33,3 +35,10 @@ class Mask:
         [True, False]
         """
         return replace(self, bits={name: bits.clone() for name, bits in self.bits.items()})
+
+    def _repr_html_(self) -> str:
+        counts = [(name, int(bits.sum()), bits.numel()) for name, bits in self.bits.items()]
+        moved, total = sum(some for _, some, _ in counts), sum(whole for _, _, whole in counts)
+        rows = [(name, f"{some:,}", f"{whole:,}", f"{100 * some / max(1, whole):.1f} %") for name, some, whole in counts]
+        title = f"Mask: {moved:,} of {total:,} weights may move ({100 * moved / max(1, total):.1f} %)"
+        return html_table(title, ("parameter", "may move", "of", "share"), rows)

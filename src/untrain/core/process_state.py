@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from untrain.core.patches import Names
+from untrain.core.patches import Bindings
 from untrain.core.process_settings import ProcessSetting, settings
 
 
@@ -28,7 +28,7 @@ class ProcessState:
     """The state of the process at one moment; with ``names``, which function each name stands for too."""
 
     def __init__(self, names: bool):
-        self.names = Names() if names else None
+        self.names = Bindings() if names else None
         self.modules = dict(sys.modules)
         self.stuck: list[str] = []
         self.context = contextvars.copy_context()

@@ -157,7 +157,8 @@ class Verdict:
         says: 'indistinguishable' from retraining, 'distinguishable', or 'too few models' to tell.
         difference: unlearned minus oracles; of a divergence, its excess over its floor. Where there is no interval, its excess
             over the mean of mixed splits, which is smaller.
-        low: lower end of the interval of the difference; None where there is no interval.
+        low: lower end of the interval of the difference; None where there is none. It lies within the margin where models are
+            indistinguishable; it ends at 0 or before, and leaves it out, where they are distinguishable; else it holds 0.
         high: upper end.
         p: share of the splits of all models into groups of these sizes that show a difference as large, in any of the scores
             that are tested together.

@@ -28,7 +28,8 @@ _WRITTEN = (
     Term("forget set", "training examples to be forgotten", "docs/own-model.md#the-request", ("forget",)),
     Term("retain set", "the other training examples", "docs/own-model.md#the-request", ("retain",)),
     Term(
-        "test set", "examples that were not in the training set that untrain was given", "docs/scores.md#from-outputs-to-numbers",
+        "test set", "examples that are not among the training examples; whether a model saw them before, nobody can tell from here",
+        "docs/scores.md#from-outputs-to-numbers",
         ("test",),
     ),
     Term("gap", "the retrained models' value minus the unlearned models'", "docs/scores.md#value-and-gap"),
@@ -41,8 +42,9 @@ _WRITTEN = (
         "screening, standard, strict, or one of your own", "docs/protocols.md#protocols", ("screening", "standard", "strict"),
     ),
     Term(
-        "endpoint", "one number per model that a protocol has a margin for: what an attack gains, loss on the forget set, the "
-        "farthest forget example, accuracy on the test set and on the retain set", "docs/protocols.md#endpoints",
+        "endpoint", "one number per model that a protocol has a margin for, six in all: what each of two attacks gains, loss on "
+        "the forget set, the farthest forget example, accuracy on the test set and on the retain set",
+        "docs/protocols.md#endpoints",
         ("primary endpoint",),
     ),
     Term(
@@ -53,7 +55,7 @@ _WRITTEN = (
         "power", "the chance that so many models pass a perfect retrain, and the chance that they find a leak of a stated size",
         "docs/protocols.md#power",
     ),
-    Term("outcome", "what a protocol says of a method: passes, fails in one of two ways, or open", "docs/protocols.md#outcomes"),
+    Term("outcome", "what a protocol says of a method: passes, fails in one of three ways, or open", "docs/protocols.md#outcomes"),
     Term(
         "passes", "every primary endpoint is shown to lie within its margin, and no score says otherwise",
         "docs/protocols.md#outcomes", ("pass",),

@@ -16,7 +16,7 @@ from untrain.evaluation.base import Evaluator
 from untrain.evaluation.observers.base import Observer
 from untrain.experiments.attributable import check_attributable
 from untrain.experiments.dispatch import KeyedJob
-from untrain.experiments.keys import Job, Method, model_key, teachers_of
+from untrain.experiments.keys import Job, Method, model_key, oracle_keys, teachers_of
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scenarios.verbs import learner_of
 from untrain.experiments.scene import Choose, Chosen, Scene
@@ -73,7 +73,7 @@ def todo_of(comparisons: Sequence[Comparison], scenes: Sequence[Scene], setting:
 
 def oracles_of(comparison: Comparison, scene: Scene, setting: Setting) -> list[str]:
     """Keys of the oracles of a comparison."""
-    return [model_key(scene, Job("oracle", i), comparison.seed, setting) for i in range(comparison.oracles)]
+    return oracle_keys(scene, comparison.oracles, comparison.seed, setting)
 
 
 def check(comparison: Comparison) -> None:

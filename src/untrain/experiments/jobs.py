@@ -32,8 +32,9 @@ from untrain.models.state import as_array, load_state
 from untrain.runtime.store import Contents, Entry, Store, key_of
 from untrain.training.effects import Effects
 from untrain.training.keepers.base import Kept
-from untrain.training.learning_curve import LearningCurve, keeping_curve
+from untrain.training.learning_curve import LearningCurve
 from untrain.training.problem import Problem, problem
+from untrain.training.step_watchers import watching_steps
 
 Weights = Mapping[str, np.ndarray[Any, Any]]
 KEPT = "kept-"
@@ -178,7 +179,7 @@ def _unlearn(scene: Scene, method: Method, start: Start, ingredients: dict[str, 
 def _unlearned(scene: Scene, method: Method, model: nn.Module, posed: Problem, start: Start, setting: Setting) -> Contents:
     limit = None if setting.budget is None else limit_of(scene, start.entry, setting.budget)
     curve = LearningCurve(model, posed.task, posed.forget, posed.retain) if setting.curves else None
-    with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter, keeping_curve(curve):
+    with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter, watching_steps(curve):
         outcome = method.run(model, posed)
     proven = {} if outcome.certificate is None else {"certificate": outcome.certificate.published()}
     search = scene.purpose == "search"

@@ -69,7 +69,7 @@ def engine() -> str:
 
 def model_ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> Ingredients:
     """Facts that the model of a job depends on; models of a search have seeds of their own, so no run judges by them."""
-    of, stream = type(scene.scenario).__name__, "search " if scene.purpose == "search" else ""
+    of, stream = _names(scene)
     common = _machine(setting) | {
         "engine": engine(), "precision": setting.precision, "compiled": setting.compiled, "seen": scene.prints["seen"],
     }  # fmt: skip
@@ -92,6 +92,11 @@ def model_ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> In
         "retain": scene.prints["retain"], "method": canonical(job.method), "sources": sources(job.method),
         "seed": seed_of(seed, f"{stream}method", job.index), **_aids(scene, job, seed, setting),
     }  # fmt: skip
+
+
+def _names(scene: Scene) -> tuple[str, str]:
+    """Of a scenario, and what stands before the kinds of models of a search."""
+    return type(scene.scenario).__name__, "search " if scene.purpose == "search" else ""
 
 
 def original_of(job: Job) -> Job:
@@ -159,6 +164,18 @@ def model_key(scene: Scene, job: Job, seed: int, setting: Setting) -> str:
     return key_of(model_ingredients(scene, job, seed, setting))
 
 
+def oracle_keys(scene: Scene, count: int, seed: int, setting: Setting) -> list[str]:
+    """Keys of the first oracles, which differ in number and seed alone: all else is looked up once."""
+    kind, deterministic = "oracle", scene.learner.deterministic
+    first = model_ingredients(scene, Job(kind, 0), seed, setting)
+    of, stream = _names(scene)
+    each = (
+        {"label": f"{stream}{kind} {at} of {of}", "seed": 0 if deterministic else seed_of(seed, f"{stream}{kind}", at)}
+        for at in range(count)
+    )
+    return [key_of(first | own) for own in each]
+
+
 def mask_ingredients(scene: Scene, localizer: Localizer, which: MaskId, seed: int, setting: Setting) -> Ingredients:
     """Facts that a mask depends on; for all of the forget set a run of the same seed confines its methods to this one."""
     part = "" if which.part is None else f", part {which.part + 1} of the forget set"
@@ -180,6 +197,7 @@ def observation_ingredients(
         "sources": sources(observer), "model": model, "originals": list(originals), "forget": scene.forget_set.digest,
         "seen": scene.prints["seen"], "labels": scene.prints["labels"] if observer.by_labels else None, "seed": seed,
         **({"scored": scene.prints["scored"], "pieces": _pieces(scene)} if observer.by_probes else {}),
+        **({"retain": scene.prints["retain"]} if observer.by_retain else {}),
     }  # fmt: skip
 
 

@@ -131,6 +131,7 @@ def _context(scene: Scene, originals: Sequence[Entry], seed: int) -> ObserverCon
         original={n: np.stack([e.array(n)[rows] for e in originals]) for n in scene.task.outputs if originals},
         seed=seed_of(seed, "observer", 0),
         probes=scene.data.probes,
+        retain=scene.remaining,
     )
 
 

@@ -17,6 +17,7 @@ from untrain.data.splits import Data
 from untrain.experiments.comparison import Comparison, choose_for, portable, todo_of, workers_for
 from untrain.experiments.draw_request import chooser, count_missing_members, needed_ensemble, stand_in
 from untrain.experiments.effects_step import attribute, estimations_of, price_attribution
+from untrain.experiments.events import begun_event, ended_event, score_events
 from untrain.experiments.interim_looks import Look, plan_looks, take_looks
 from untrain.experiments.planning import PowerPlan, plan
 from untrain.experiments.price import Price, add_prices, announce_ensemble, before_request, price, price_of
@@ -32,7 +33,7 @@ from untrain.reports.write import check_writable
 from untrain.runtime.executors.base import Executor, Pool, Resources
 from untrain.runtime.executors.processes import Processes
 from untrain.runtime.executors.serial import Serial
-from untrain.runtime.progress import show_stage
+from untrain.runtime.progress import emit, show_stage
 from untrain.runtime.store import Entry, Store, is_store
 
 Document = dict[str, Any]
@@ -145,6 +146,8 @@ def run_comparisons(comparisons: list[Comparison], store: str | Path | None, way
         say_plans(comparisons, scenes, opened, way, pool.size)
         spent += attribute(comparisons, scenes, opened, way, pool)
         cost = reduce(add_prices, [*spent, report_price(comparisons, scenes, opened, way, pool.size)])
+        for comparison in comparisons:
+            emit(way.on_progress, begun_event(comparison, cost))
 
         def take(some: list[Comparison], more: Mapping[str, Any] | None) -> list[Entry]:
             make(some, scenes, opened, way.setting, pool, way.on_progress)
@@ -162,6 +165,9 @@ def run_comparisons(comparisons: list[Comparison], store: str | Path | None, way
             entries = [run_looks(looks, opened, way, take_sized)]
         score_side_by_side(entries, opened, pool, way)
     shown = publish(entries, opened, page.out, page.images, page.command, way.chosen, page.replace, way.on_progress)
+    for document in shown["runs"]:
+        for event in (*score_events(document), ended_event(document, shown.get("report", ""))):
+            emit(way.on_progress, event)
     return shown | {"price": cost.document()}
 
 

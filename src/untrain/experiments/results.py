@@ -26,6 +26,7 @@ from untrain.evaluation.protocols.yardstick import alarm
 from untrain.evaluation.scoring.assessment import assess, reference_of
 from untrain.evaluation.scoring.design import LEVEL, can_decide, design
 from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
+from untrain.evaluation.scoring.verdict_wording import sentence
 from untrain.evaluation.validation import refuse_not_finite
 from untrain.experiments.interim_looks import looks_of, summary
 from untrain.experiments.keys import scores_ingredients
@@ -191,6 +192,7 @@ def results(
         tested = {n: s.verdict for n, s in scores.items() if s.verdict is not None and n in row["verdict"]["tested"]}
         judged = Evidence(tested, row["verdict"]["counts"], unfair, named)
         row["verdict"] |= rule(protocol or stated, unlearned, known, original, judged, level).document(names[method])
+        row["verdict"]["detail"] = sentence(row["verdict"], {n: asdict(v) for n, v in tested.items()}, method)
         row["paid"] = (
             accuracy_by_group(unlearned, reference.oracle, level) if outputs == "logits" and unlearned.has("classes") else []
         )

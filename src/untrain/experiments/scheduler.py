@@ -9,13 +9,14 @@ from typing import Any
 from untrain.core.access import access
 from untrain.experiments.comparison import Comparison, Todo, oracles_of, todo_of
 from untrain.experiments.dispatch import Dispatcher
+from untrain.experiments.events import model_events
 from untrain.experiments.keys import Job, model_key, starts_of
 from untrain.experiments.observations import observe_models
 from untrain.experiments.run_record import ModelCounts, save_run
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
 from untrain.runtime.executors.base import Pool
-from untrain.runtime.progress import OnProgress, ProgressTracker, show_stage
+from untrain.runtime.progress import OnProgress, ProgressTracker, emit, logger_of, show_stage
 from untrain.runtime.store import Entry, Store
 from untrain.runtime.store_transfer import mark
 
@@ -43,6 +44,9 @@ def make_models(todo: Todo, store: Store, setting: Setting, pool: Pool, on_progr
         RunFailed: workers died again and again.
     """
     missing = {key: task for key, task in todo.items() if not store.has(key)}
+    for key, task in todo.items():
+        if key not in missing:
+            _emit_model(store, key, task.job.label, on_progress)
     if missing:
         tracker = ProgressTracker(on_progress, len(todo), len(todo) - len(missing))
         pool.on_retry = tracker.note
@@ -75,10 +79,18 @@ def _make(missing: Todo, store: Store, setting: Setting, pool: Pool, tracker: Pr
                 jobs.submit(missing[keys[heappop(ready)]])
             task = jobs.wait()
             tracker.finished(task.job.label)
+            _emit_model(store, task.key, task.job.label, tracker.on_progress)
             for place in waiting.pop(task.key, []):
                 lacking[place].remove(task.key)
                 if not lacking[place]:
                     heappush(ready, place)
+
+
+def _emit_model(store: Store, key: str, label: str, on_progress: OnProgress | None) -> None:
+    """Hand a model that is in the store to logs, as its record says it: so it is the same whoever made it, and where."""
+    entry = store.get(key) if logger_of(on_progress) else None
+    for event in () if entry is None else model_events(label, entry.record):
+        emit(on_progress, event)
 
 
 def record(

@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy import stats
+
+from untrain.maths.distributions import normal_quantile, t_quantile
 
 Array = np.ndarray[Any, Any]
 
@@ -45,7 +46,7 @@ def inflated(counts: Array, level: float = 0.95) -> Array:
     if m == 1:
         return counts
     tail = (1 + level) / 2
-    wider = np.sqrt(m / (m - 1)) * stats.t.ppf(tail, m - 1) / stats.norm.ppf(tail)
+    wider = np.sqrt(m / (m - 1)) * t_quantile(tail, m - 1) / normal_quantile(tail)
     return np.asarray(1 + wider * (counts - 1.0))
 
 

@@ -6,7 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy import stats
+
+from untrain.maths.distributions import beta_quantile
 
 Array = np.ndarray[Any, Any]
 
@@ -29,8 +30,8 @@ def clopper_pearson(hits: Array | float, tries: int, level: float = 0.95) -> tup
     """
     k, tail = np.asarray(hits, dtype=np.float64), (1 - level) / 2
     with np.errstate(invalid="ignore"):
-        low = np.where(k <= 0, 0.0, stats.beta.ppf(tail, np.maximum(k, 1e-300), tries - k + 1))
-        high = np.where(k >= tries, 1.0, stats.beta.ppf(1 - tail, k + 1, np.maximum(tries - k, 1e-300)))
+        low = np.where(k <= 0, 0.0, beta_quantile(tail, np.maximum(k, 1e-300), tries - k + 1))
+        high = np.where(k >= tries, 1.0, beta_quantile(1 - tail, k + 1, np.maximum(tries - k, 1e-300)))
     return low, high
 
 

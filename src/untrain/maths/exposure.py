@@ -10,7 +10,6 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 Array = np.ndarray[Any, Any]
 
@@ -48,6 +47,8 @@ def extrapolated_exposure(secret: float, shape: float, location: float, scale: f
 
     Source: Carlini et al. 2019, arXiv 1802.08232, section 5.3.
     """
+    from scipy import stats  # over a second of a process
+
     return float(-stats.skewnorm.logcdf(secret, shape, location, scale) / math.log(2))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 Array = np.ndarray[Any, Any]
 
@@ -40,8 +40,8 @@ def quantile_interval(
     tail = (1 - level) / 2
     # The value of rank r is above the quantile where fewer than r values are below it, and below it where r or more are.
     ranks = np.arange(1, count + 1)
-    first = np.flatnonzero(stats.binom.cdf(ranks - 1, count, q) <= tail)
-    last = np.flatnonzero(stats.binom.sf(ranks - 1, count, q) <= tail)
+    first = np.flatnonzero(special.bdtr(ranks - 1, count, q) <= tail)
+    last = np.flatnonzero(special.bdtrc(ranks - 1, count, q) <= tail)
     below = low if not len(first) else ordered[(int(first[-1]) * n) // count]
     above = high if not len(last) else ordered[min(n, -(-(int(last[0]) + 1) * n // count)) - 1]
     return float(max(low, below)), float(min(high, above))

@@ -7,7 +7,8 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy import stats
+
+from untrain.maths.distributions import average_ranks, t_tail
 
 Array = np.ndarray[Any, Any]
 
@@ -20,7 +21,7 @@ def ranks(losses: Array) -> Array:
     >>> ranks(np.array([0.3, 0.1, 0.3])).tolist()
     [2.5, 1.0, 2.5]
     """
-    return np.asarray(stats.rankdata(losses, axis=-1))
+    return average_ranks(losses)
 
 
 def holm(p: Array) -> Array:
@@ -71,7 +72,7 @@ def paired_tests(losses: Array, resampled: Array, references: Sequence[int]) -> 
         if variance <= 1e-24 * max(1.0, difference**2):
             found[one, other] = float(difference <= 1e-12)
         else:
-            tails = 2 * stats.t.sf(difference / np.sqrt(variance), [m - 1, few - 1])
+            tails = 2 * t_tail(difference / np.sqrt(variance), np.array([m - 1, few - 1]))
             found[one, other] = float((seeds * tails[0] + measured * tails[1]) / variance)
     return found
 

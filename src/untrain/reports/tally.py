@@ -16,8 +16,8 @@ LOST = "did not run"
 KINDS = {REMEMBERS: "remembers", HIDES: "hides", DAMAGED: "damaged"}
 _VERBS = {  # of one method, and of several
     PASSES: ("passes", "pass"),
-    REMEMBERS: ("fails (remembers)", "fail (remember)"),
-    HIDES: ("fails (hides)", "fail (hide)"),
+    REMEMBERS: ("fails (still knows the forget set)", "fail (still know the forget set)"),
+    HIDES: ("fails (hides it)", "fail (hide it)"),
     DAMAGED: ("fails (damaged)", "fail (damaged)"),
     OPEN: ("is open", "are open"),
     LOST: (LOST, LOST),
@@ -42,6 +42,34 @@ def tally(document: Mapping[str, Any]) -> str:
     return sentence(groups)
 
 
+def advice(document: Mapping[str, Any]) -> str:
+    """What to do, in a sentence: the cheapest method that passes, or to retrain.
+
+    Args:
+        document: a run's scores.
+    """
+    labels = formatting.lettered([row["method"] for row in document["results"]])
+    rows = [row for row in document["results"] if not row["error"] and not formatting.is_control(row)]
+    if not rows:
+        return ""
+    shares = {row["method"]: row["cost"].get("share_of_retraining") for row in rows}
+    passing = [row["method"] for row in rows if row["verdict"]["outcome"] == PASSES]
+    priced = sorted((share, method) for method in passing if (share := shares[method]) is not None)
+    if priced and priced[0][0] < 1:
+        share, best = priced[0]
+        return f"The cheapest that passes: {labels[best]}, at {formatting.share(share)} of the cost of retraining."
+    if priced:
+        return "Retrain: what passes costs as much as retraining or more."
+    if passing:
+        return f"{listed([labels[method] for method in passing])} can be used in place of retraining; what they cost is not known."
+    undecided = [labels[row["method"]] for row in rows if row["verdict"]["outcome"] == OPEN]
+    if undecided:
+        which = listed(undecided) if len(undecided) <= NAMED else f"{len(undecided)} methods"
+        verb = "is" if len(undecided) == 1 else "are"
+        return f"Retrain, or test more: nothing cheaper is shown to pass, and {which} {verb} undecided."
+    return "Retrain: nothing cheaper passes."
+
+
 def contenders(rows: Sequence[Row]) -> list[Row]:
     """The rows of methods that are not controls, or all where there are no others."""
     return [row for row in rows if not formatting.is_control(row)] or list(rows)
@@ -51,7 +79,7 @@ def sentence(groups: Mapping[str, Sequence[str]]) -> str:
     """The outcomes of some methods in a sentence.
 
     >>> sentence({"passes": ["DEL (b)", "SalUn"], "fails: remembers": ["Finetune"], "open": ["A", "B", "C", "D"]})
-    'Of 7 methods, DEL (b) and SalUn pass; Finetune fails (remembers); 4 are open.'
+    'Of 7 methods, DEL (b) and SalUn pass; Finetune fails (still knows the forget set); 4 are open.'
 
     Args:
         groups: outcome -> labels of the methods that have it.

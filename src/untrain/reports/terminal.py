@@ -14,7 +14,7 @@ from untrain.reports.fitting_table import FittingTable, wrapped
 from untrain.reports.formatting import counted, lead, lettered
 from untrain.reports.leaderboard import WORDS, footnotes, leaderboard_tables, raised
 from untrain.reports.run_table import LEFT_OUT, fitting, legend, number, share
-from untrain.reports.tally import tally
+from untrain.reports.tally import advice, tally
 
 
 class _Printable(Console):
@@ -65,7 +65,8 @@ def print_runs(runs: list[dict[str, Any]], colour: bool, width: int = WIDE, verb
     console = _console(colour, width)
     for document in runs:
         table, brief = fitting(document, width, verbose)
-        _say(console, tally(document))
+        for line in filter(None, [tally(document), advice(document)]):
+            _say(console, line)
         console.print(table)
         for label, spec in legend(document).items():
             _say(console, f"{label}: {spec}")

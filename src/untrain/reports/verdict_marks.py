@@ -48,6 +48,12 @@ def outcome(row: Row) -> tuple[str, str]:
     return says, kind
 
 
+def reason(row: Row) -> str:
+    """Why the outcome is what it is, in a sentence that names no method."""
+    told = str(row["verdict"]["because"])
+    return formatting.sentence(f"{told[:1].upper()}{told[1:]}") if told else outcome(row)[1]
+
+
 def powerless(row: Row) -> str:
     """A warning where the test tells not even the original models from retrained ones; else empty."""
     tested = [score["verdict"] for score in row["scores"].values() if score["verdict"]]
@@ -113,18 +119,47 @@ def evidence(verdict: Mapping[str, Any] | None, about: ScoreInfo) -> dict[str, s
         return dict.fromkeys(("difference", "interval", "margin", "p"), "")
     return {
         "difference": formatting.quantity(verdict["difference"], about.unit, gap=True),
-        "interval": formatting.interval(verdict, about.unit, gap=True),
+        "interval": tested_interval(verdict, about.unit),
         "margin": f"±{formatting.quantity(verdict['margin'], about.unit, gap=True)}",
         "p": formatting.probability(verdict["p"]),
     }
 
 
-def of_gap(score: Mapping[str, Any], name: str) -> str:
-    """A sentence on the test of the forget gap, to follow the gap and its interval."""
+def tested_interval(verdict: Mapping[str, Any], unit: str) -> str:
+    """The interval of a test's difference; an end at 0 is left out where models differ.
+
+    >>> tested_interval({"says": "distinguishable", "low": 0.0, "high": 0.479}, "fraction")
+    '> 0 to 47.9'
+    """
+    text = formatting.interval(verdict, unit, gap=True)
+    if verdict["says"] != "distinguishable" or not text:
+        return text
+    low, _, high = text.partition(" to ")
+    return f"{'> 0' if verdict['low'] == 0 else low} to {'< 0' if verdict['high'] == 0 else high}"
+
+
+def gap_points(score: Mapping[str, Any]) -> str:
+    """A gap in percentage points with the interval of its test, where it has one: a gap is that of its score turned round.
+
+    >>> verdict = {"says": "too few models", "low": -0.03, "high": 0.01}
+    >>> gap_points({"value": 0.01, "low": -0.1, "high": 0.1, "verdict": verdict}).replace("\N{NO-BREAK SPACE}", " ")
+    '1.0 percentage points (95 % interval −1.0 to 3.0)'
+    """
     verdict = score["verdict"]
+    if not verdict or verdict.get("low") is None or verdict.get("high") is None:
+        return formatting.points(score)
+    turned = {"says": verdict["says"], "low": -verdict["high"], "high": -verdict["low"]}
+    reach = f"(95\N{NO-BREAK SPACE}% interval {tested_interval(turned, 'fraction')})"
+    return f"{formatting.digits(100 * score['value'])} percentage points {reach}"
+
+
+def of_gap(score: Mapping[str, Any], name: str, fails: bool = False) -> str:
+    """A sentence on the test of the forget gap, to follow its interval; one score does not overrule others that fail."""
+    verdict = score["verdict"]
+    alone = "so this score does not show what other evidence does" if fails else f"by it {name} passes for retraining"
     within = f"within the margin of {formatting.quantity(verdict['margin'], 'fraction', gap=True)} points"
     says = {
-        "indistinguishable": f"lies {within}: by it {name} passes for retraining",
+        "indistinguishable": f"lies {within}{',' if fails else ':'} {alone}",
         "distinguishable": "is more than chance",
         "too few models": f"is neither shown to be other than 0 nor to lie {within}",
     }

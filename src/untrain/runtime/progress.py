@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from untrain.core.events import Event, Log
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -38,6 +40,19 @@ def show_stage(on_progress: OnProgress | None, text: str) -> None:
     show = getattr(on_progress, "show_stage", None)
     if show is not None:
         show(text)
+
+
+def emit(on_progress: OnProgress | None, event: Event) -> None:
+    """Hand an event to who takes events by a method ``on_event``, as logs do."""
+    log = logger_of(on_progress)
+    if log is not None:
+        log(event)
+
+
+def logger_of(on_progress: OnProgress | None) -> Log | None:
+    """Return what takes events, such as logs; None where nothing does."""
+    take: Log | None = getattr(on_progress, "on_event", None)
+    return take
 
 
 class ProgressTracker:

@@ -12,6 +12,7 @@ from untrain.service.canonical import canonical, parse_canonical, sha256
 from untrain.service.folder import Service
 from untrain.service.ledger import document_of
 from untrain.service.log import body_of
+from untrain.service.private import NamedIds, scrubbed
 
 KEPT = ("value", "low", "high", "floor", "ceiling", "ideal", "reason")
 
@@ -22,7 +23,8 @@ def record_audit(service: Service, request: str, document: Any, by: str) -> str:
     Raises:
         RequestError: the request is not forgotten yet, or the document holds no scores.
     """
-    return _record(service, request, scores_of(document), by)
+    kept = scrubbed(scores_of(document), NamedIds(known=service.ledger.knows))
+    return _record(service, request, kept, by)
 
 
 def record_own(service: Service) -> None:

@@ -41,7 +41,7 @@ def certificate(service: Service, request: str) -> dict[str, Any]:
         RequestError: it is not forgotten yet.
         StoreError: somebody changed the ledger.
     """
-    service.ledger.refuse_changed()
+    service.ledger.refuse_changed_since(request)
     row = service.ledger.request(request)
     if row["state"] not in DONE:
         raise RequestError(f"{request} is {row['state']}: a certificate exists once it is forgotten")

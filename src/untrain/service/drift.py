@@ -19,9 +19,10 @@ def drift(runs: Sequence[RunFacts], settings: Settings) -> dict[str, Any]:
     since = _since_retraining(runs)
     count = sum(not run.retrained for run in since)
     rows = sum(run.rows for run in since if not run.retrained)
-    # After retraining, the rows that it was trained on are those that it had left.
+    # After retraining, the rows that it was trained on are those that it had left; rows that went before are none of them, even
+    # if nobody deleted them from the data.
     first = next((run for run in since if run.of), None)
-    of = 0 if first is None else first.of - (first.rows if first.retrained else 0)
+    of = 0 if first is None else first.of - first.again - (first.rows if first.retrained else 0)
     share = rows / of if of > 0 else None
     test = _test(since, settings.level)
     alarms = []

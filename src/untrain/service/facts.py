@@ -14,11 +14,12 @@ class RunFacts:
     Args:
         method: its spelling.
         retrained: whether the new checkpoint was trained anew, without what was forgotten.
-        rows: that were forgotten.
+        rows: that were forgotten for the first time.
         of: training rows before; 0 where it is not known.
         before: validation accuracy before; None where it is not known.
         after: validation accuracy after; None where it is not known.
         examples: validation examples that no model was trained on; 0 where there are none, or nobody knows.
+        again: rows that were forgotten before and were still in the data, so that they went again.
     """
 
     method: str
@@ -28,6 +29,7 @@ class RunFacts:
     before: float | None
     after: float | None
     examples: int
+    again: int = 0
 
 
 def facts_of(document: Any) -> RunFacts:
@@ -41,10 +43,11 @@ def facts_of(document: Any) -> RunFacts:
     """
     method = str(_at(document, "method") or "")
     unseen = _at(document, "valid") is not None
+    rows, again = _count(document, "plan", "rows"), _count(document, "again", "rows")
     return RunFacts(
-        method, method.partition("(")[0] == "Retrain", _count(document, "plan", "rows"), _count(document, "plan", "of"),
+        method, method.partition("(")[0] == "Retrain", max(rows - again, 0), _count(document, "plan", "of"),
         _share(document, "before", "validation", "accuracy"), _share(document, "after", "validation", "accuracy"),
-        _count(document, "before", "validation", "rows") if unseen else 0,
+        _count(document, "before", "validation", "rows") if unseen else 0, again,
     )  # fmt: skip
 
 

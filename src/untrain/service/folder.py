@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from untrain.runtime.database import Database, sqlite_url
 from untrain.service import spool
 from untrain.service.canonical import digest_at
 from untrain.service.ledger import TABLES, Ledger, step
+from untrain.service.private import names_an_id, plain_number
 from untrain.service.settings import FILE, Settings, load, save
 from untrain.service.states import OPEN
 from untrain.service.subjects import salt_in
@@ -48,6 +49,11 @@ class Service:
         """Folder of certificates and their pages."""
         return self.folder / "certificates"
 
+    @property
+    def reviews(self) -> Path:
+        """Folder of the reviews that wait."""
+        return self.folder / "reviews"
+
     def checkpoint(self, name: str) -> Path:
         """The place of a checkpoint by its name in the ledger; the first one lies where its owner keeps it."""
         return Path(name) if Path(name).is_absolute() else self.checkpoints / name
@@ -67,6 +73,7 @@ class Service:
         named = list(dict.fromkeys(map(str, ids)))
         if not named or any(not each.strip() for each in named):
             raise RequestError("a request needs at least one id, and no empty ones")
+        refuse_named({"reference": reference}, named)
         due, shared = deadline_of(deadline, self.settings.days), self.ledger.shared(named)
         spool.put(self.spool, named, self.ledger.salt)  # first: a request without its ids would be worth nothing
         name = self.ledger.add(named, due, by, reference)
@@ -88,6 +95,8 @@ class Service:
 
     def withdraw(self, request: str, by: str, why: str = "") -> dict[str, Any]:
         """Take a request back before it runs; its list of ids is removed."""
+        if why:
+            refuse_named({"why": why}, self.ids(request))
         with self.ledger.database.writing() as tables:
             row = step(tables, request, "withdrawn", by=by, why=why)
         spool.drop(self.spool, [row["subjects"]], self.needed())
@@ -145,6 +154,20 @@ def open_service(folder: str | Path, database: str = "") -> Service:
     settings = load(place)
     settings = replace(settings, database=database) if database else settings
     return Service(place, settings, _ledger(place, settings))
+
+
+def refuse_named(texts: Mapping[str, str], ids: Sequence[str]) -> None:
+    """Refuse texts for the ledger that are an id of the request, or name one that is not a number.
+
+    Raises:
+        RequestError: one does.
+    """
+    worded = {each for each in ids if not plain_number(each)}
+    for name, text in texts.items():
+        if text and (text.strip() in ids or names_an_id(text, worded)):
+            raise RequestError(
+                f"{name}={text[:40]!r} names an id of the request, and it would stay in the ledger: write a ticket or role"
+            )
 
 
 def _ledger(place: Path, settings: Settings) -> Ledger:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from untrain.core.errors import DataError, RequestError, StoreError
 from untrain.runtime.database import Database, Row, TableLayout, Transaction
 from untrain.service.canonical import parse_canonical, sha256
+from untrain.service.checking import RECEIVED, Checked, check_since, compare
 from untrain.service.log import HEAD, LOG, append, body_of, check_log, moment
 from untrain.service.states import DONE, check_step
 from untrain.service.subjects import Salt
@@ -59,6 +60,7 @@ class Ledger:
 
     database: Database
     salt: Salt
+    _checked: list[Checked] = field(default_factory=lambda: [Checked()], repr=False, compare=False)
 
     def open(self) -> Ledger:
         """Begin the log where there is none; refuse a salt of another ledger.
@@ -99,7 +101,7 @@ class Ledger:
             }  # fmt: skip
             tables.insert("requests", [row])
             tables.insert("subjects", [{"request": name, "hash": each} for each in hashes])
-            append(tables, "received", name, **{key: row[key] for key in _RECEIVED})
+            append(tables, "received", name, **{key: row[key] for key in RECEIVED})
         return name
 
     def move(self, request: str, to: str, **body: Any) -> Row:
@@ -157,6 +159,13 @@ class Ledger:
         names = [row["request"] for row in rows if row["request"] != but]
         return {name: names.count(name) for name in sorted(set(names))}
 
+    def knows(self, texts: Sequence[str]) -> bool:
+        """Return whether some request named one of these texts as an id."""
+        hashes = self.salt.all_hashed(texts)
+        parts = [hashes[at : at + 500] for at in range(0, len(hashes), 500)]
+        with self.database.reading() as tables:
+            return any(tables.rows("subjects", {"hash": part}, limit=1) for part in parts)
+
     def gone(self, before: int | None = None) -> set[str]:
         """Hashes of all ids that the current checkpoint has forgotten, or those that runs before a number forgot."""
         with self.database.reading() as tables:
@@ -170,10 +179,24 @@ class Ledger:
         Raises:
             StoreError: a row or an entry of the log was changed; what was, in one line.
         """
-        wrong = self.check()
-        if wrong:
-            more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-            raise StoreError(f"the ledger was changed: {wrong[0]}{more}; `untrain request verify` lists all")
+        with self.database.reading() as tables:
+            rows = {each.name: tables.rows(each.name, order=each.key) for each in TABLES}
+        _refuse(compare(rows))
+        head = rows["head"][0]
+        self._checked[:] = [Checked(head["seq"], head["digest"], check_log(rows["log"], rows["head"])[0])]
+
+    def refuse_changed_since(self, request: str) -> None:
+        """Refuse a ledger that somebody changed since it was last checked, or whose rows about a request are not as the log says.
+
+        Its cost grows with what is new, not with the ledger.
+
+        Raises:
+            StoreError: the same.
+        """
+        with self.database.reading() as tables:
+            checked, wrong = check_since(tables, self._checked[0], request)
+        _refuse(wrong)
+        self._checked[:] = [checked]
 
     def check(self) -> list[str]:
         """Compare every row with the log, and the log with its digests; what is wrong."""
@@ -182,46 +205,10 @@ class Ledger:
         return compare(rows)
 
 
-_RECEIVED = ("received", "deadline", "ids", "subjects", "by_whom", "reference")
-
-
-def compare(rows: dict[str, list[Row]]) -> list[str]:
-    """Find what is wrong with the tables of a ledger, whatever they hold."""
-    state, wrong = check_log(rows["log"], rows["head"])
+def _refuse(wrong: list[str]) -> None:
     if wrong:
-        return wrong
-    stored = {row["id"]: row for row in rows["requests"]}
-    listed: dict[Any, list[str]] = {}
-    for one in rows["subjects"]:
-        listed.setdefault(one["request"], []).append(str(one["hash"]))
-    for name in sorted({*map(str, stored), *map(str, state.requests)}):
-        row, known = stored.get(name), state.requests.get(name)
-        if row is None or known is None:
-            wrong.append(f"{name} is {'not in the log' if known is None else 'in the log and not in the table of requests'}")
-            continue
-        other = [key for key in ("state", "batch", *_RECEIVED) if row[key] != known.get(key)]
-        wrong += [f"{name}: its {key} is {row[key]!r}, and by the log {known.get(key)!r}" for key in other]
-        if _digest(sorted(listed.get(name, []))) != known.get("subjects"):
-            wrong.append(f"{name}: its list of hashed ids was changed")
-    strange = sorted({repr(one["request"]) for one in rows["subjects"] if one["request"] not in stored})
-    wrong += [f"hashed ids of {name}, which was never received" for name in strange]
-    done = {row["id"]: row for row in rows["batches"] if row["state"] == "done"}
-    for name in sorted({*map(str, done), *state.batches}):
-        row, known = done.get(name), state.batches.get(name)
-        if row is None or known is None:
-            wrong.append(f"run {name} is {'not in the log' if known is None else 'in the log and not in the table of runs'}")
-            continue
-        said = {key: row[key] for key in ("number", "before", "after", "checkpoint", "finished")}
-        said["document"] = _digest(row["document"])
-        wrong += [f"run {name}: its {key} was changed" for key, value in said.items() if value != known.get(key)]
-    return wrong
-
-
-def _digest(value: Any) -> str:
-    try:
-        return sha256(value)
-    except ValueError:
-        return ""
+        more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise StoreError(f"the ledger was changed: {wrong[0]}{more}; `untrain request verify` lists all")
 
 
 def _request(tables: Transaction, name: str) -> Row:

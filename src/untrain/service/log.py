@@ -68,15 +68,21 @@ class Replayed:
     opened: dict[str, Any] = field(default_factory=dict)
 
 
-def check_log(rows: Sequence[Mapping[str, Any]], head: Sequence[Mapping[str, Any]]) -> tuple[Replayed, list[str]]:
+def check_log(
+    rows: Sequence[Mapping[str, Any]], head: Sequence[Mapping[str, Any]], state: Replayed | None = None, last: int = 0,
+    before: str = FIRST,
+) -> tuple[Replayed, list[str]]:  # fmt: skip
     """Replay a log; the ledger that it describes, and what is wrong with it.
 
     Args:
-        rows: its entries by number.
+        rows: its entries by number, those after ``last``.
         head: the number and digest of the last entry, which stand apart, so that an end that was cut off is found.
+        state: the ledger that entries up to ``last`` describe, which is changed; None for none.
+        last: number of the last entry that was replayed before.
+        before: digest of that entry.
     """
-    state, wrong, before, last = Replayed(), [], FIRST, 0
-    for number, row in enumerate(rows, 1):
+    state, wrong = Replayed() if state is None else state, list[str]()
+    for number, row in enumerate(rows, last + 1):
         last, here = number, f"entry {number} of the log"
         if row["seq"] != number or row["before"] != before:
             wrong.append(f"{here} does not follow the one before: entries were removed, added or changed")

@@ -15,7 +15,7 @@ from untrain.service.canonical import digest_at, parse_canonical
 from untrain.service.certificate import FORMAT, KIND, list_digest
 from untrain.service.folder import Service
 from untrain.service.ledger import document_of
-from untrain.service.signing import fingerprint, load_public, signer_of
+from untrain.service.signing import fingerprint, load_public, public_file, signer_of
 from untrain.service.worker import RequestJob
 
 Outcome = Literal["right", "wrong", "not checked"]
@@ -63,7 +63,7 @@ def verify_certificate(file: Path, public: Path | None, folders: Sequence[Path],
     """
     signed = read_certificate(file)
     body = signed["certificate"]
-    found = [*_signature(signed, public)]
+    found = [*_signature(signed, public, service)]
     found += _files(body, [file.parent, *folders], service)
     if service is None:
         found.append(Finding("ledger", "not checked", "name the service with --service"))
@@ -72,7 +72,7 @@ def verify_certificate(file: Path, public: Path | None, folders: Sequence[Path],
     return [asdict(each) for each in found]
 
 
-def _signature(signed: dict[str, Any], public: Path | None) -> list[Finding]:
+def _signature(signed: dict[str, Any], public: Path | None, service: Service | None) -> list[Finding]:
     wanted = None if public is None else load_public(public)
     if signed["signature"] is None:
         return [Finding("signature", "wrong", "it is not signed: anybody can have written it")]
@@ -80,6 +80,9 @@ def _signature(signed: dict[str, Any], public: Path | None) -> list[Finding]:
     if signer is None:
         return [Finding("signature", "wrong", "it is not one of this document: a field was changed since it was signed")]
     found = [Finding("signature", "right", "nothing was changed since it was signed")]
+    own = None if service is None or not service.settings.key else public_file(Path(service.settings.key))
+    if wanted is None and own is not None and own.exists() and load_public(own) == signer:
+        return [*found, Finding("signer", "right", f"the key of the service, {own}")]
     if wanted is None:
         note = f"anyone can make a key: compare {fingerprint(signer)} with the fingerprint that you know, or give --public-key"
         return [*found, Finding("signer", "not checked", note)]

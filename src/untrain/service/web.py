@@ -1,11 +1,11 @@
-"""A service in the browser: its requests, one request, certificates; approve and withdraw. The only place that uses Starlette."""
+"""A service in the browser: who may see it, and which page stands at which address. The only place that uses Starlette."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
@@ -16,21 +16,22 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from untrain.core.errors import BadInput, RequestError, UntrainError
-from untrain.reports.html.service_pages import list_page, message_page, request_page
+from untrain.reports.html.service_pages import message_page
 from untrain.service.folder import Service
-from untrain.service.overview import one, overview
-from untrain.service.states import NEXT
+from untrain.service.web_pages import Fields, WebPage, WebPages
 
+# Under a policy of no referrer browsers send no origin with a form either, and every form would be refused.
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'",
-    "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; "
+    "img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin", "Cache-Control": "no-store",
 }  # fmt: skip
 SESSION = "untrain_session"
 ACCESS = "untrain_access"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 FORM = 10_000  # bytes of a form at most
-_VERBS = {"approve": "approved", "withdraw": "withdrawn"}
+LIST = 5_000_000  # and of one that holds ids
+Work = Callable[[Mapping[str, str], Fields, str], WebPage]
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,42 +42,55 @@ class WebView:
         service: whose requests are shown.
         hosts: names by which a browser may call; without a token any other is refused, as a trick that leads a foreign name here.
         token: who lacks it sees nothing; empty where everybody on this machine may look.
-        by: name under which it approves and withdraws.
+        by: name under which it adds, approves and withdraws.
+        secure: whether browsers must keep its cookies to HTTPS: always, where other machines are let in.
     """
 
     service: Service
     hosts: tuple[str, ...] = LOOPBACK
     token: str = ""
     by: str = "web"
+    secure: bool = False
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
     def app(self) -> Starlette:
         """The application, for a server of ASGI."""
-        routes = [
-            Route("/", self._guarded(self._list)),
-            Route("/requests/{name}", self._guarded(self._one)),
-            Route("/requests/{name}/{verb}", self._guarded(self._change), methods=["POST"]),
-            Route("/certificates/{file}", self._guarded(self._certificate)),
-        ]
+        pages = WebPages(self.service, self.by)
+        shown: dict[str, Work] = {
+            "/": pages.all_requests, "/requests/{name}": pages.one_request, "/add": pages.add_form, "/reviews": pages.all_reviews,
+            "/reviews/{name}": pages.one_review, "/runs": pages.all_runs, "/runs/{name}": pages.one_run, "/compare": pages.compare,
+            "/certificates": pages.certificates, "/certificates/{file}": pages.certificate, "/service.js": pages.script,
+        }  # fmt: skip
+        changed: dict[str, tuple[Work, int]] = {
+            "/requests/{name}/{verb}": (pages.change, FORM), "/add": (pages.add, LIST), "/reviews/{name}": (pages.save_ticks, LIST),
+        }  # fmt: skip
+        routes = [Route(path, self._guarded(work, FORM)) for path, work in shown.items()]
+        routes += [Route(path, self._guarded(work, most), methods=["POST"]) for path, (work, most) in changed.items()]
         return Starlette(routes=routes)
 
-    def _guarded(self, work: Callable[[WebRequest, str, bytes], Response]) -> Callable[..., object]:
-        async def answer(request: WebRequest) -> Response:
+    def _guarded(self, work: Work, most: int) -> Callable[..., object]:
+        async def reply(request: WebRequest) -> Response:
             session = request.cookies.get(SESSION, "")
             fresh = not session.isalnum() or len(session) != 64
             session = secrets.token_hex(32) if fresh else session
-            body = await _body(request)
-            response = self._refused(request, session, body)
+            body = await _body(request, most)
+            fields = _fields(request.url.query if request.method == "GET" else (body or b"").decode("utf-8", "replace"))
+            response = self._refused(request, session, None if body is None else fields)
             if response is None:
-                response = await run_in_threadpool(_safely, work, request, session, body or b"")
+                response = await run_in_threadpool(_safely, work, request, fields, self._form(session))
             response.headers.update(HEADERS)
             if fresh:
-                response.set_cookie(SESSION, session, httponly=True, samesite="strict")
+                self._keep(request, response, SESSION, session)
             return response
 
-        return answer
+        return reply
 
-    def _refused(self, request: WebRequest, session: str, body: bytes | None) -> Response | None:
+    def _keep(self, request: WebRequest, response: Response, name: str, value: str) -> None:
+        """Set a cookie that scripts cannot read, other sites do not send, and plain HTTP does not carry where HTTPS is there."""
+        secure = self.secure or request.url.scheme == "https"
+        response.set_cookie(name, value, httponly=True, samesite="strict", secure=secure)
+
+    def _refused(self, request: WebRequest, session: str, fields: Fields | None) -> Response | None:
         host = request.url.hostname or ""
         # Behind an address that stands for all, or a proxy, any name may be right; a foreign page lacks the cookie with the token.
         if not self.token and host not in self.hosts:
@@ -84,16 +98,18 @@ class WebView:
         given = request.query_params.get("token", "")
         if self.token and request.method == "GET" and _same(given, self.token):
             response = RedirectResponse(request.url.path, 303)  # without the token in the address
-            response.set_cookie(ACCESS, self.token, httponly=True, samesite="strict")
+            self._keep(request, response, ACCESS, self.token)
             return response
         if self.token and not _same(request.cookies.get(ACCESS, ""), self.token):
-            return _said(403, "No access", "open the address with its token, which `untrain serve` printed")
+            over = "; over plain HTTP a browser keeps no access: put HTTPS before it" if self.secure else ""
+            return _said(403, "No access", f"open the address with its token, which `untrain serve` printed{over}")
         if request.method != "POST":
             return None
         origin = request.headers.get("origin", "")
-        sent = parse_qs((body or b"").decode("utf-8", "replace")).get("token", [""])[0]
-        foreign = bool(origin) and origin != f"{request.url.scheme}://{request.url.netloc}"
-        if body is None or foreign or not _same(sent, self._form(session)):
+        sent = (fields or {}).get("token", [""])[0]
+        # HTTPS may end at a proxy, so that the scheme here is another than in the browser.
+        foreign = bool(origin) and origin not in (f"http://{request.url.netloc}", f"https://{request.url.netloc}")
+        if fields is None or foreign or not _same(sent, self._form(session)):
             return _said(403, "Form refused", "this form is not one of this page: open the request again")
         return None
 
@@ -101,54 +117,36 @@ class WebView:
         """The token of the forms of a session, which no other site can know."""
         return hmac.new(self.secret, session.encode(), hashlib.sha256).hexdigest()
 
-    def _list(self, request: WebRequest, session: str, body: bytes) -> Response:
-        return HTMLResponse(list_page(overview(self.service)))
 
-    def _one(self, request: WebRequest, session: str, body: bytes) -> Response:
-        document = one(self.service, request.path_params["name"])
-        verbs = tuple(verb for verb, state in _VERBS.items() if state in NEXT[document["state"]])
-        return HTMLResponse(request_page(document, verbs, self._form(session)))
-
-    def _change(self, request: WebRequest, session: str, body: bytes) -> Response:
-        name, verb = request.path_params["name"], request.path_params["verb"]
-        if verb == "approve":
-            self.service.approve(name, self.by)
-        elif verb == "withdraw":
-            self.service.withdraw(name, self.by)
-        else:
-            return _said(404, "Not found", "there is no such page")
-        return RedirectResponse(f"/requests/{name}", 303)
-
-    def _certificate(self, request: WebRequest, session: str, body: bytes) -> Response:
-        name, _, kind = request.path_params["file"].rpartition(".")
-        known = self.service.ledger.request(name)["id"]  # never a path of the browser's own
-        file = self.service.certificates / f"{known}.{kind}"
-        if kind not in ("html", "json") or not file.exists():
-            return _said(404, "Not found", "this request has no certificate yet")
-        if kind == "html":
-            return HTMLResponse(file.read_text(encoding="utf-8"))
-        return Response(file.read_bytes(), media_type="application/json")
+def _fields(text: str) -> dict[str, list[str]]:
+    return parse_qs(text, keep_blank_values=True, errors="replace")
 
 
-async def _body(request: WebRequest) -> bytes | None:
+async def _body(request: WebRequest, most: int) -> bytes | None:
     """The body of a form; None where it is too large."""
-    found = b""
+    found: list[bytes] = []
+    size = 0
     async for piece in request.stream():
-        found += piece
-        if len(found) > FORM:
+        size += len(piece)
+        if size > most:
             return None
-    return found
+        found.append(piece)
+    return b"".join(found)
 
 
-def _safely(work: Callable[[WebRequest, str, bytes], Response], request: WebRequest, session: str, body: bytes) -> Response:
+def _safely(work: Work, request: WebRequest, fields: Fields, token: str) -> Response:
     try:
-        return work(request, session, body)
+        page = work(request.path_params, fields, token)
     except RequestError as error:
         return _said(404 if "there is no request" in str(error) else 409, "Not possible", str(error))
     except BadInput as error:
         return _said(409, "Not possible", str(error))
     except UntrainError as error:
         return _said(500, "Failed", str(error))
+    if page.to:
+        return RedirectResponse(page.to, 303)
+    saved = {"Content-Disposition": f'attachment; filename="{page.file}"'} if page.file else None
+    return Response(page.body, page.code, saved, page.kind)
 
 
 def _said(code: int, title: str, text: str) -> Response:

@@ -17,9 +17,11 @@ from untrain.service.canonical import digest_at, sha256
 from untrain.service.drift import drift
 from untrain.service.facts import facts_of
 from untrain.service.folder import Service
+from untrain.service.given_ids import data_of
 from untrain.service.leases import DEATHS, LEASE, LostLease, alive, claim, fail, finish, release
 from untrain.service.ledger import RequestBatch, document_of
-from untrain.service.private import kept, names_an_id
+from untrain.service.private import NamedIds, kept, names_an_id, plain_number
+from untrain.service.reviews import drop_gone
 from untrain.service.states import DONE, check_step
 
 
@@ -108,7 +110,7 @@ def _work(service: Service, batch: RequestBatch, job: Worker, out: Path) -> dict
             document = job(RequestJob(model, settings.data, listed, out, settings.options, lambda each: salt.hashed(each) in known))
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
-        fail(service.ledger, batch, "its message names an id" if names_an_id(text, set(ids)) else text[:500])
+        fail(service.ledger, batch, "its message names an id" if names_an_id(text, _names(service, ids)) else text[:500])
         if isinstance(error, UntrainError):
             raise
         raise RunFailed(f"the run failed: {text}") from error
@@ -122,8 +124,17 @@ def _work(service: Service, batch: RequestBatch, job: Worker, out: Path) -> dict
     for log in Path(f"{out}.audit").glob("*.log"):  # what a training script printed may name them too
         _clear(log)
     # No plain digest of the list: who can guess the ids could check the guess against it. Certificates have one, and say so.
-    facts = {"forget": kept(document, set(ids)), "data": _digest(settings.data), "options": dict(settings.options)}
+    facts = {"forget": kept(document, _names(service, ids)), "data": _digest(settings.data), "options": dict(settings.options)}
     return {**facts, "by": settings.name, "ids": len(ids), "requests": list(batch.requests)}
+
+
+def _names(service: Service, ids: list[str]) -> NamedIds:
+    """Ids that no kept text may name: those of these requests, of all requests before, and those of the data that are words."""
+    try:
+        there = {str(each) for each in dict.fromkeys(data_of(service.settings.data, service.settings.options).ids.tolist())}
+    except UntrainError:  # they cannot be read: whatever a message says of them was not read from them either
+        there = set()
+    return NamedIds({*ids, *(each for each in there if not plain_number(each))}, service.ledger.knows)
 
 
 def _suffix(checkpoint: Path) -> str:
@@ -151,6 +162,7 @@ def resume(service: Service, publish: Publish) -> None:
     needed = service.needed()
     spool.drop(service.spool, [row["subjects"] for row in service.ledger.requests(*DONE, "withdrawn")], needed)
     spool.tidy(service.spool, needed)
+    drop_gone(service)
     with service.ledger.database.reading() as tables:
         lost = [row["id"] for row in tables.rows("batches", {"state": ["lost", "failed"]})]
     for name in lost:
@@ -175,5 +187,5 @@ def plan_of(service: Service, request: str, job: Worker, by: str) -> dict[str, A
         settings, model = service.settings, service.checkpoint(at["checkpoint"])
         out = folder / f"planned{_suffix(service.checkpoint(at['checkpoint']))}"
         plan = job(RequestJob(model, settings.data, listed, out, settings.options, lambda each: salt.hashed(each) in known))
-    service.ledger.move(request, "planned", by=by, plan=sha256(kept(plan, set(ids))))
+    service.ledger.move(request, "planned", by=by, plan=sha256(kept(plan, _names(service, ids))))
     return plan

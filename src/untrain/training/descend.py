@@ -21,9 +21,9 @@ from untrain.training.batch_plan import Plan
 from untrain.training.clipping import clip
 from untrain.training.data_parallel import WholeStep, data_parallel_step
 from untrain.training.gradients import check_depends
-from untrain.training.learning_curve import learning_curve
 from untrain.training.process_group import process_group
 from untrain.training.row_gradients import only_rows
+from untrain.training.step_watchers import step_watchers
 from untrain.training.steps import Steps, step_size
 from untrain.training.trainable import TrainablePart, trainable_parts
 
@@ -73,7 +73,7 @@ def descend(
         parallel = data_parallel_step(tracking(model), parts)
         with only_rows(model, parts):
             walk = _Walk(model, loss, parts, device, parallel)
-            curve = learning_curve() if stacked is None and process_group().size == 1 else None
+            watchers = step_watchers() if stacked is None and process_group().size == 1 else ()
             for epoch in plan.walk:
                 total = torch.zeros((), device=device)
                 spent = False
@@ -90,8 +90,8 @@ def descend(
                     optimizer.step()
                     for part in parts:
                         part.write()
-                    if curve is not None:
-                        curve.after_step(model, value)
+                    for watcher in watchers:
+                        watcher.after_step(model, value)
                 total = parallel.sum(total)
                 if not bool(torch.isfinite(total)):
                     raise NotFinite(f"the loss became {float(total)} in epoch {epoch + 1} of {plan.epochs}: lower lr={steps.lr}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -101,21 +99,3 @@ def _spread(count: int) -> np.ndarray[Any, Any]:
 
 def _names(model: nn.Module) -> Mapping[str, torch.Size]:
     return {name: p.shape for name, p in model.named_parameters()}
-
-
-_curve: ContextVar[LearningCurve | None] = ContextVar("curve", default=None)
-
-
-def learning_curve() -> LearningCurve | None:
-    """Return the curve that is kept now, if any."""
-    return _curve.get()
-
-
-@contextmanager
-def keeping_curve(curve: LearningCurve | None) -> Iterator[None]:
-    """Keep a curve of all steps within; None keeps none."""
-    token = _curve.set(curve)
-    try:
-        yield
-    finally:
-        _curve.reset(token)

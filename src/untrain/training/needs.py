@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from untrain.core.access import KEPT
-from untrain.core.errors import RequestError, SpecError
+from untrain.core.errors import DataError, RequestError, SpecError
+from untrain.data.examples import Examples
 from untrain.models.tasks.base import ABILITIES, SIGNALS, Task
 
 
@@ -29,3 +30,17 @@ def check_kept(needs: frozenset[str], kept: Collection[str]) -> set[str]:
     for name in sorted(keepers - set(kept)):
         raise RequestError(f"what {name} saves in training is needed: train the model with keepers=({name}(),)")
     return keepers
+
+
+def check_retain(task: Task, forget: Examples, retain: Examples) -> None:
+    """Refuse a retain set that is empty, or of another kind than the forget set.
+
+    Raises:
+        RequestError: nothing would be left.
+        DataError: the two differ in shape, type or classes.
+    """
+    if len(retain) == 0:
+        raise RequestError("nothing would be left: the forget set is the whole training set")
+    kinds = [(task.input_shape(e), e.x.dtype, e.classes) for e in (forget, retain)]
+    if kinds[0] != kinds[1]:
+        raise DataError(f"forget and retain examples differ in (shape, type, classes): {kinds[0]} and {kinds[1]}")

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.core.errors import DataError, RequestError
+from untrain.core.errors import RequestError
 from untrain.core.mask import Head, Mask
+from untrain.core.notebook import html_facts
 from untrain.core.seeds import UNSAID
 from untrain.data import batching
 from untrain.data.examples import Batch as Batch
@@ -31,7 +32,7 @@ from untrain.models.wrappers import make_unwrapped
 from untrain.training.base import Learner
 from untrain.training.batch_plan import Plan
 from untrain.training.effects import Effects
-from untrain.training.needs import check_kept, check_signals
+from untrain.training.needs import check_kept, check_retain, check_signals
 from untrain.training.steps import Steps, epochs_of
 
 
@@ -156,7 +157,7 @@ class Problem:
             raise RequestError("the forget set is empty: name at least one example")
         object.__setattr__(self, "task", self.task.resolve(self.forget))
         if self.retain is not None:
-            self._check_retain(self.retain)
+            check_retain(self.task, self.forget, self.retain)
         if self.replacement is not None and len(self.replacement):
             self.task.check_examples(self.replacement)  # a request may put in what the model has no place for, such as a token
         for name in ("forget", "retain", "valid", "replacement"):
@@ -167,12 +168,11 @@ class Problem:
         if not self.digest:
             object.__setattr__(self, "digest", request_digest(self.forget, self.replacement))
 
-    def _check_retain(self, retain: Examples) -> None:
-        if len(retain) == 0:
-            raise RequestError("nothing would be left: the forget set is the whole training set")
-        kinds = [(self.task.input_shape(e), e.x.dtype, e.classes) for e in (self.forget, retain)]
-        if kinds[0] != kinds[1]:
-            raise DataError(f"forget and retain examples differ in (shape, type, classes): {kinds[0]} and {kinds[1]}")
+    def _repr_html_(self) -> str:
+        parts = {name: getattr(self, name) for name in ("forget", "retain", "valid", "replacement")}
+        sizes = {name: f"{len(part):,} examples" for name, part in parts.items() if part is not None}
+        more = {"task": repr(self.task), "mask": None if self.mask is None else "yes", "digest": self.digest}
+        return html_facts("Problem of forgetting", sizes | more)
 
     def only(self, needs: frozenset[str], device: torch.device | None = None) -> Problem:
         """Restrict the problem to what ``needs`` names: 'labels', 'retain', 'valid', 'kept:KEEPER', 'oracles', 'effects'.

@@ -19,6 +19,7 @@ from untrain.core.errors import SpecError
 from untrain.core.fields import Count, NonNegative, Positive, Share
 from untrain.core.search_space import SearchHint
 from untrain.core.spec import Spec
+from untrain.training.eager_optimizers import EagerAdamW, EagerSGD
 
 
 def _percent(text: str) -> str:
@@ -75,7 +76,7 @@ class SGD(Optimizer):
     def make(self, groups: Sequence[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
         """Torch's SGD; without momentum there is no point to look ahead to."""
         nesterov = self.nesterov and self.momentum > 0
-        return torch.optim.SGD(groups, lr=lr, momentum=self.momentum, weight_decay=self.decay, nesterov=nesterov)
+        return EagerSGD(groups, lr=lr, momentum=self.momentum, weight_decay=self.decay, nesterov=nesterov)
 
 
 class AdamW(Optimizer):
@@ -99,7 +100,7 @@ class AdamW(Optimizer):
 
     def make(self, groups: Sequence[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
         """Torch's AdamW."""
-        return torch.optim.AdamW(groups, lr=lr, betas=(self.beta1, self.beta2), weight_decay=self.decay)
+        return EagerAdamW(groups, lr=lr, betas=(self.beta1, self.beta2), weight_decay=self.decay)
 
 
 @dataclass(frozen=True)

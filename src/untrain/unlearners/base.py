@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, ClassVar, final
 
 from torch import nn
@@ -13,7 +13,7 @@ from untrain.attribution.estimation import Estimation
 from untrain.core.errors import MaskError, ModelError, SpecError
 from untrain.core.foreign import foreign
 from untrain.core.mask import Head, Mask
-from untrain.core.metering import Cost, add_note, metered
+from untrain.core.metering import add_note, metered
 from untrain.core.precision import channels_last
 from untrain.core.seeds import isolated_rng
 from untrain.core.spec import Spec
@@ -22,27 +22,10 @@ from untrain.models import state
 from untrain.models.compatibility import check_fit
 from untrain.models.wrappers import unwrap
 from untrain.training import guard as guard_module
-from untrain.training.guard import Guard
-from untrain.training.keepers.base import Kept
 from untrain.training.problem import Problem
 from untrain.training.process_group import process_group, total_cost
-from untrain.unlearners.guarantee import Certificate, Release, in_words
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """A model that forgot, with its guard, its cost, the localizer's mask where there was one, and notes.
-
-    Of a method that proves something, also the certificate, and what it keeps for the next request.
-    """
-
-    model: nn.Module
-    guard: Guard
-    cost: Cost
-    mask: Mask | None = None
-    notes: tuple[str, ...] = ()
-    certificate: Certificate | None = None
-    kept: Kept = field(default_factory=dict)
+from untrain.unlearners.guarantee import Release, in_words
+from untrain.unlearners.outcome import Outcome
 
 
 class Unlearner(Spec, role=True):

@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from covering import quick
+
 UNTRAIN = f"{sys.executable} -m untrain"
 
 
@@ -26,7 +28,9 @@ def test_a_full_disk_is_one_line(what):
     assert "cannot write to standard output: No space left" in done.stderr
 
 
-@pytest.mark.parametrize("end", [">&-", "<&- 2>&-", "| head -0", "| head -1 > /dev/null", ">&- 2>&- <&-"])
+@pytest.mark.parametrize(
+    "end", quick([">&-", "<&- 2>&-", "| head -0", "| head -1 > /dev/null", ">&- 2>&- <&-"], "| head -0", ">&- 2>&- <&-")
+)
 def test_closed_streams_are_not_missed(tiny, tmp_path, end):
     done = shell(f"{UNTRAIN} report --no-images --store {tiny.store} --out {tmp_path / 'page'} {end}")
     assert "Traceback" not in done.stderr

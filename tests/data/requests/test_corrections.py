@@ -192,9 +192,8 @@ def test_a_correction_that_cannot_be_is_refused(data, by, said):
 
 
 def test_a_run_scores_the_corrected_rows_and_oracles_learn_them(tmp_path):
-    document = ut.run(
-        "Digits(request=Relabel(ids=(0, 1, 3), labels=(5, 5, 5)))", ["Retrain", "Nothing"], tmp_path / "store", seeds=1, oracles=2
-    )
+    scenario = "Digits(model=MLP(width=8), steps=Steps(lr=0.1, epochs=1), request=Relabel(ids=(0, 1, 3), labels=(5, 5, 5)))"
+    document = ut.run(scenario, ["Retrain", "Nothing"], tmp_path / "store", seeds=1, oracles=2)
     assert [row["error"] for row in document["results"]] == [None, None]
     store = ut.Store(tmp_path / "store")
     run = store.get(document["run"])

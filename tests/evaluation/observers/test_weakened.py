@@ -1,18 +1,24 @@
-"""Quantization and pruning: what becomes of weights, worked out, and a change that rounding undoes."""
+"""Quantization, pruning and further training: what becomes of models, worked out, and a change that rounding undoes."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from scipy.special import softmax
 
+from untrain.core.errors import DataError
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.observers._weakened import known
+from untrain.evaluation.observers.continued import Continued
 from untrain.evaluation.observers.contract import scene
 from untrain.evaluation.observers.pruning import Pruning
 from untrain.evaluation.observers.quantization import Quantization
 from untrain.evaluation.scoring.resampling import number
 from untrain.maths.round_to_bits import round_to_bits
 from untrain.models.inference import predict
+from untrain.reports.html.comes_back import comes_back
+from untrain.training.steps import Constant, Steps
 
 
 def test_rounding_stays_within_half_a_step_and_keeps_the_largest_of_a_row():
@@ -76,3 +82,26 @@ def test_the_scores_are_the_value_after_and_its_change():
     trial = Prepared(ours, np.zeros((4, 3, 2)), side, False)
     found = {n: number(m) for n, m in Quantization().evaluate(trial).items()}
     assert found == {"quantized_forget": 1.0, "quantized_change": 1.0}
+
+
+def test_further_training_is_plain_finetuning_on_the_retain_set():
+    model, _, sight = scene()
+    steps = Steps(lr=0.05, epochs=2, batch=16, schedule=Constant(), buffers="freeze")
+    found = Continued(steps=steps)(model, sight)
+    assert found.shape == (12, 2)
+    still = Continued(steps=replace(steps, lr=1e-12))(model, sight)
+    assert still[:, 1] == pytest.approx(still[:, 0], abs=1e-5)
+    assert np.abs(found[:, 0] - found[:, 1]).max() > 1e-3
+    with pytest.raises(DataError, match="there is none"):
+        Continued()(model, replace(sight, retain=None))
+
+
+def test_the_page_has_a_table_of_what_brings_it_back():
+    score = {"value": 0.4, "low": 0.3, "high": 0.5, "ideal": 0.1, "ceiling": 0.9, "band": None, "verdict": None, "note": None}
+    rows = [{"method": "NegGrad()", "error": None, "scores": {"pruned_forget": score}}]
+    glossary = {**Pruning.scores, **Quantization.scores}
+    table = comes_back({"results": rows}, glossary)
+    assert [column.name for column in table.columns] == ["pruned_forget"]
+    assert [label for label, _ in table.references] == ["Retrained models", "Original models"]
+    assert [cells[0].value.split("\N{NO-BREAK SPACE}")[0] for _, cells in table.references] == ["10.0", "90.0"]
+    assert comes_back({"results": [{"method": "NegGrad()", "error": None, "scores": {}}]}, glossary) is None

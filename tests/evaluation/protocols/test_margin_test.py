@@ -91,10 +91,34 @@ def test_variances_are_pooled_unless_ours_is_clearly_larger():
 def test_an_endpoint_has_a_difference_an_interval_and_a_bound():
     theirs = np.random.default_rng(2).normal(0, 0.1, 12)
     judged = judge(endpoint([0.2], theirs, "test loss"), Margin(absolute=0.5), 0.05, 5)
-    mean = stats.ttest_1samp(theirs, 0.0).confidence_interval(0.90)
-    assert (judged.low, judged.high) == (pytest.approx(0.2 - mean.high), pytest.approx(0.2 - mean.low)), "Student's of their mean"
-    assert (judged.says, judged.harm, judged.bound) == ("within", "broke", pytest.approx(0.2 - mean.low))
+    low, _ = stats.ttest_1samp(theirs, 0.0).confidence_interval(0.90)
+    _, high = stats.ttest_1samp(theirs, 0.0).confidence_interval(1 - 2 * BEYOND / 5)
+    assert (judged.low, judged.high) == (pytest.approx(0.2 - high), pytest.approx(0.2 - low)), "at the level of either side"
+    assert (judged.says, judged.harm, judged.bound) == ("within", "broke", pytest.approx(0.2 - low))
     assert judged.each[0] == pytest.approx((0.2 - theirs.mean()) / theirs.std(ddof=1))
+
+
+MARGINS = (Margin(3.0, 0.05, 0.25), Margin(3.0), Margin(absolute=0.3), Margin(1.0, 0.3, 0.4))
+
+
+@pytest.mark.parametrize("name", ["forget", "test", "example"])
+@pytest.mark.parametrize("m", [1, 5])
+def test_what_is_said_can_be_read_off_the_interval_and_the_margin(name, m):
+    draw, said = np.random.default_rng(4), set()
+    for shift in np.linspace(-3.0, 3.0, 61):
+        theirs = draw.normal(0, draw.choice([0.0, 0.03, 0.1, 0.3]), 12)
+        given = endpoint(theirs.mean() + shift + draw.normal(0, 0.1, m), theirs, name, step=draw.choice([0.0, 0.3]))
+        given = replace(given, plain=(given.ours / 3, given.theirs)) if draw.random() < 0.3 else given
+        judged = judge(given, MARGINS[draw.integers(4)], 0.05, 5)
+        way, edge = given.way, judged.margin + 1e-12
+        harms = (judged.low, judged.high) if way >= 0 else (-judged.high, -judged.low)
+        inside = harms[1] <= edge and (way != 0 or -edge <= harms[0]) and judged.margin > 0
+        beyond = harms[0] > edge - 2e-12 or (way == 0 and harms[1] < 2e-12 - edge)
+        assert (inside, beyond) == (judged.says == "within", judged.says == "outside"), judged
+        assert judged.low <= judged.difference + 1e-12, judged
+        assert judged.difference <= judged.high + 1e-12, judged
+        said.add(judged.says)
+    assert said == {"within", "outside", "open"}
 
 
 def test_lower_loss_on_the_forget_set_remembers_and_higher_over_forgets():
@@ -123,7 +147,7 @@ def test_of_one_retrained_model_nothing_can_be_said():
 def test_retrained_models_that_are_all_one_are_compared_by_examples():
     given = endpoint([0.02], [0.0, 0.0, 0.0], "test", error=0.01)
     judged = judge(given, Margin(3.0, 0.05), 0.05, 3)
-    assert judged.high == pytest.approx(0.02 + stats.norm.ppf(0.95) * 0.01)
+    assert judged.low == pytest.approx(0.02 - stats.norm.ppf(0.99) * 0.01), "a fifth of the level is that of the absolute distance"
     assert judge(replace(given, ours=np.array([-0.04])), Margin(3.0, 0.05), 0.05, 3).says == "open"
 
 

@@ -41,6 +41,24 @@ def ruled(seen, protocol=LOOSE, evidence=NOTHING, original=None, ours=None, orac
     return rule(protocol, ours, seen(oracles, seed=2), original, evidence)
 
 
+def test_what_became_of_the_forget_set_and_of_the_rest_agrees_with_the_outcome(seen):
+    worse = {"test_accuracy": verdict(-0.02, why="loses utility: less")}
+    other = {"js_test": verdict(0.2)}
+    made = {
+        "perfect": ruled(seen), "surer": ruled(seen, boost=3.0), "less sure": ruled(seen, boost=-4.0),
+        "hurt": ruled(seen, hurt=6.0),
+        "a little hurt": ruled(seen, evidence=replace(NOTHING, verdicts=worse)),
+        "answers otherwise": ruled(seen, evidence=replace(NOTHING, verdicts=other)),
+        "surer and otherwise": ruled(seen, boost=3.0, evidence=replace(NOTHING, verdicts=other)),
+        "unfair": ruled(seen, boost=3.0, evidence=replace(NOTHING, alarm="x")),
+    }  # fmt: skip
+    assert {name: (r.forgetting, r.keeping) for name, r in made.items()} == {
+        "perfect": ("forgot", "kept"), "surer": ("remembers", "kept"), "less sure": ("over-forgets", "kept"),
+        "hurt": ("forgot", "broke"), "a little hurt": ("forgot", "worse"),
+        "answers otherwise": ("forgot", "differs"), "surer and otherwise": ("remembers", "kept"), "unfair": ("open", "open"),
+    }  # fmt: skip
+
+
 def test_a_perfect_retrain_passes(seen):
     found = ruled(seen)
     assert (found.outcome, found.open) == (PASSES, "")

@@ -74,6 +74,20 @@ def test_an_interval_that_holds_zero_and_passes_the_margin_needs_more_models(pla
     assert "models" in v.why
 
 
+def test_an_interval_never_contradicts_its_verdict(planted):
+    said = set()
+    for at in range(60):
+        draw = np.random.default_rng(at)
+        spread, shift = draw.choice([0.02, 0.3, 2.0]), draw.choice([0.0, 0.5, 3.0])
+        v = judged(planted, draw.normal(shift, draw.choice([1.0, 5.0]) * spread, 4), draw.normal(0, spread, 8), splits=60)
+        within = -v.margin <= v.low <= v.high <= v.margin
+        assert within == (v.says == "indistinguishable"), v
+        assert within or (v.says == "too few models") == (v.p > v.level), v
+        assert within or (v.low <= 0 <= v.high if v.p > v.level else v.low * v.high >= 0 and v.low < v.high), v
+        said.add(v.says)
+    assert len(said) == 3
+
+
 def test_a_small_true_difference_within_the_margin_is_no_alarm(planted):
     v = judged(planted, oracles(30, 1) / 10 + 0.1, oracles(60, 2) / 10)
     assert v.says == "indistinguishable"

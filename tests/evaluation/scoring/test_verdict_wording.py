@@ -87,4 +87,6 @@ def test_a_model_that_answers_test_examples_worse_too_is_told_to_be_damaged():
     told = {"a": {"why": "over-forgets: less", "low": -2.0, "difference": -1.0}}
     worse, better = (sentence(held, told | {"test_accuracy": {"why": "x", "low": 0.0, "difference": d}}) for d in (-0.1, 0.1))
     assert "damage to the whole model" in worse
+    known = told | {"test_accuracy": {"why": "x", "low": 0.0, "difference": -0.1}}
+    assert "Streisand" not in sentence(held | {"forgetting": "remembers"}, known), "what the protocol says"
     assert "damage" not in better

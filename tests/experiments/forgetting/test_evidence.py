@@ -75,6 +75,10 @@ def test_the_document_and_the_page_say_what_was_found_and_hold_no_id(home, docum
     assert json.loads((home / "new.pt.json").read_text())["audit"] == audit
     assert (audit["oracles"], audit["originals"], audit["price"]["train"]) == (2, 3, 4)
     assert audit["conclusion"].startswith("Finetune: ")
+    proxy = audit["proxy"]
+    assert proxy["area"] == document["after"]["alike"]["area"]
+    assert len(proxy["oracles"]) == 2
+    assert proxy["gap"] == pytest.approx(proxy["area"] - np.mean(proxy["oracles"]))
     score = audit["scores"]["forget_accuracy"]
     assert score["low"] <= score["value"] <= score["high"]
     assert score["floor"] is not None

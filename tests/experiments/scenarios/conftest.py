@@ -66,7 +66,7 @@ def _squares():
     return squares
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared():
     """The folder of a real set; the test is skipped where it is not on this machine."""
 

@@ -61,7 +61,7 @@ def test_what_was_trained_on_is_known_and_nothing_else():
 def finished(tmp_path_factory):
     home = tmp_path_factory.mktemp("facts")
     short = "steps=Steps(lr=0.01, epochs=1, batch=16)"
-    methods = (f"Finetune({short})", f"NegGrad({short})", f"GradAscent({short})", "Nothing()")
+    methods = (f"GradAscent({short})", "Nothing()")
     relearn = "Relearn(steps=Steps(lr=0.02, epochs=2))"
     document = run(FEW, methods, home / "store", home / "out", seeds=2, oracles=10, observers=(relearn,))
     return home, document
@@ -70,7 +70,7 @@ def finished(tmp_path_factory):
 @pytest.mark.slow
 def test_every_score_has_a_value_or_a_reason(finished):
     results = {row["method"]: row for row in finished[1]["results"]}
-    assert len(results) == 4
+    assert len(results) == 2
     for row in results.values():
         assert row["error"] is None
         assert all((score["value"] is None) == (score["reason"] is not None) for score in row["scores"].values())

@@ -352,8 +352,8 @@ def test_what_is_best_is_told_apart_from_what_does_not_matter(scenario, tmp_path
 
 
 def test_the_same_seed_tries_the_same_and_another_one_does_not(scenario, tmp_path):
-    one, two = (found(scenario, tmp_path / name, trials=6) for name in "ab")
-    other = found(scenario, tmp_path / "a", trials=6, seed=1)
+    one, two = (found(scenario, tmp_path / name, trials=4) for name in "ab")
+    other = found(scenario, tmp_path / "a", trials=4, seed=1)
     assert tried(one) == tried(two)
     assert [row[1] for row in tried(one)][1:] != [row[1] for row in tried(other)][1:]
 
@@ -391,13 +391,12 @@ def test_a_search_whose_trials_all_fail_says_why_in_one_line(scenario, tmp_path)
 
 
 def test_trials_that_are_worse_than_the_median_end_after_one_original(scenario, tmp_path):
-    document = found(scenario, tmp_path, over="turn", trials=25, seeds=3)
+    document = found(scenario, tmp_path, over="turn", trials=16, seeds=2)
     pruned = [row for row in document["trials"] if row["state"] == "pruned"]
     done = [row for row in document["trials"] if row["state"] == "done"]
     assert pruned
-    assert {row["models"] for row in done} == {3}
-    assert min(row["models"] for row in pruned) == 1
-    assert max(row["models"] for row in pruned) < 3
+    assert {row["models"] for row in done} == {2}
+    assert {row["models"] for row in pruned} == {1}
     assert np.median([row["value"] for row in done]) > np.median([row["value"] for row in pruned])
     assert abs(parse_turn(document["best"]["method"]) - BEST) < 0.1
 
@@ -424,9 +423,9 @@ def test_a_search_that_was_interrupted_goes_on_as_if_it_had_not_been(scenario, t
         left[0] = begun
         monkeypatch.setattr(jobs, "_unlearn", stops)
         with pytest.raises(KeyboardInterrupt):
-            found(scenario, tmp_path / "hurt", trials=14)
+            found(scenario, tmp_path / "hurt", trials=6)
     monkeypatch.setattr(jobs, "_unlearn", unlearn)
-    calm, hurt = found(scenario, tmp_path / "calm", trials=14), found(scenario, tmp_path / "hurt", trials=14)
+    calm, hurt = found(scenario, tmp_path / "calm", trials=6), found(scenario, tmp_path / "hurt", trials=6)
     assert [row[1:] for row in tried(hurt)] == [row[1:] for row in tried(calm)]
 
 
@@ -435,9 +434,9 @@ DIGITS = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=2))"
 
 @pytest.mark.parametrize("how", [{"workers": 2}, pytest.param({"executor": "Processes(2)"}, marks=pytest.mark.slow)])
 def test_two_processes_share_a_search(tmp_path, how):
-    document = ut.search(DIGITS, "Finetune", store=tmp_path, trials=6, seeds=1, **how)
-    assert document["counts"]["done"] + document["counts"]["pruned"] == 6
-    assert sorted(row["number"] for row in document["trials"]) == list(range(6))
+    document = ut.search(DIGITS, "Finetune", store=tmp_path, trials=4, seeds=1, **how)
+    assert document["counts"]["done"] + document["counts"]["pruned"] == 4
+    assert sorted(row["number"] for row in document["trials"]) == list(range(4))
 
 
 @pytest.mark.slow

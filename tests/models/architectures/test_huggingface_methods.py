@@ -38,7 +38,7 @@ def test_it_learns_and_one_seed_gives_one_model(kind, hugging):
     assert len(problem.forget) == 8
 
 
-@pytest.mark.parametrize(("kind", "made"), latin(MORE, METHODS, 8), ids=name_of)
+@pytest.mark.parametrize(("kind", "made"), latin(MORE, METHODS, 24), ids=name_of)
 def test_every_method_moves_it_and_gives_one_model_for_one_seed(made, kind, hugging):
     _, model, problem = hugging.trained(kind)
     if kind == "deit" and name_of(made) in ONE_HEAD:
@@ -52,7 +52,7 @@ def test_every_method_moves_it_and_gives_one_model_for_one_seed(made, kind, hugg
     assert all(torch.equal(t, again.model.state_dict()[n]) for n, t in outcome.model.state_dict().items())
 
 
-@pytest.mark.parametrize(("kind", "made"), latin(MORE, LOCALIZERS, 2), ids=name_of)
+@pytest.mark.parametrize(("kind", "made"), latin(MORE, LOCALIZERS, 6), ids=name_of)
 def test_every_localizers_mask_fits_and_nothing_outside_it_and_the_head_moves(made, kind, hugging):
     _, model, problem = hugging.trained(kind)
     mask = made(model, problem)
@@ -134,7 +134,7 @@ def tied(hugging):
     return model, hugging.asked(learner, model, [0, 1, 2])
 
 
-@pytest.mark.parametrize(("kind", "made"), latin(["vit"], METHODS, 4), ids=name_of)
+@pytest.mark.parametrize(("kind", "made"), latin(["vit"], METHODS, 12), ids=name_of)
 def test_tied_weights_stay_tied(kind, made, tied):
     forgot = made(*tied)
     assert inner(forgot)[1].weight is inner(forgot)[0].weight

@@ -55,6 +55,26 @@ def test_it_opens_without_errors_requests_or_overflow(report, chromium, width, s
     assert held <= given == width
 
 
+FITS = """new Promise(done => setTimeout(() => done(
+  [...document.querySelectorAll('.chart')].filter(c => c.clientWidth)
+    .map(c => [c.clientWidth, c.querySelector('.main-svg').getBoundingClientRect().width])), 400))"""
+HINTS = """[...document.querySelectorAll('.scroll')].filter(s => s.clientWidth)
+  .map(s => [s.scrollWidth > s.clientWidth + 1, !s.previousElementSibling.hidden])"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "then"), [(390, 390), (1280, 390), (390, 1280)])
+def test_charts_are_as_wide_as_their_place_and_wide_tables_say_so_at_any_width_of_the_window(report, chromium, width, then):
+    chromium.open(report, width)
+    chromium.ask("Emulation.setDeviceMetricsOverride", width=then, height=900, deviceScaleFactor=1, mobile=False)
+    widths = chromium.run(FITS)
+    assert len(widths) >= 8
+    assert all(abs(place - drawn) <= 1 for place, drawn in widths), widths
+    hints = chromium.run(HINTS)
+    assert all(wide == said for wide, said in hints)
+    assert any(said for _, said in hints) or then > 1000
+
+
 @pytest.mark.browser
 def test_the_first_table_fits_a_laptop_and_breaks_no_label(spelled, chromium):
     chromium.open(spelled, 1280)

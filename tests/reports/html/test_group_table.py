@@ -22,6 +22,14 @@ def test_only_what_is_no_chance_among_all_groups_is_marked(told):
     assert found.clear == 1
 
 
+def test_a_group_within_the_margin_of_the_whole_test_set_is_no_other_than_it(told):
+    tested = row(told, *({"group": name, "test": part(d, 0.01), "forget": None} for name, d in (("all", -0.007), ("one", -0.015))))
+    tested["scores"]["test_accuracy"] = {"verdict": {"margin": 0.02}}
+    found = payers(tested)
+    assert [line.cells[1].mark for line in found.lines] == ["indistinguishable", "distinguishable"]
+    assert found.clear == 1
+
+
 def test_a_side_without_examples_and_too_few_models_leave_gaps(told):
     bare = part(-0.02, None) | {"low": None, "high": None, "floor": None}
     (line,) = payers(row(told, {"group": "wrong labels", "test": None, "forget": bare})).lines

@@ -102,3 +102,21 @@ def test_a_line_to_a_label_crosses_no_label_where_there_is_a_choice(seed):
         along = crowd[0, p.point] + np.linspace(0.1, 0.9, 9)[:, None] * [p.right, p.up]
         others = boxes([q for q in placed if q is not p], crowd)
         assert not any((np.abs(along - middle[0]) < half).all(-1).any() for middle, half in others)
+
+
+def test_labels_keep_clear_of_upright_lines_unless_a_point_would_lose_its_own():
+    axis, sizes = Axis("", "", 0.0, 100.0), ((600, 60), (1200, 60))
+    lines = [(53.0, 0.0, 100.0), (20.0, 40.0, 60.0)]
+    placed = beside([50.0, 20.0], [50.0, 50.0], ["a name", "b"], axis, axis, 460, sizes, lines)
+    assert len(placed) == 2
+    for label in placed:
+        half, tall = np.asarray(text_size(label.text)) / 2
+        for width, _ in sizes:
+            across, up = label.x / 100 * width + label.right, label.y / 100 * 400 + label.up
+            for x, low, high in lines:
+                beyond = up - tall >= high * 4 or up + tall <= low * 4
+                assert beyond or abs(across - x / 100 * width) >= half, (label, x)
+    free = beside([50.0], [50.0], ["a name"], axis, axis, 460, sizes)
+    assert free[0].right > 0, "which is where the line would be"
+    everywhere = [(float(x), 0.0, 100.0) for x in range(0, 101, 2)]
+    assert len(beside([50.0, 20.0], [50.0, 50.0], ["a name", "b"], axis, axis, 460, sizes, everywhere)) == 2

@@ -2,22 +2,46 @@
 
 import copy
 
-import numpy as np
 import pytest
 
-from untrain.evaluation.protocols.protocol import ENDPOINTS
-from untrain.reports.html.outcome_chart import LOOKS, envelope, outcome_chart, upward
+from untrain.reports.html.outcome_chart import LEAST, LOOKS, farthest, outcome_chart, upward
 
 
 def marks(chart):
     return [t for t in chart.traces if t.look == "marks"]
 
 
-def test_the_envelope_is_the_least_distance_at_that_cost_or_less():
-    above, below = envelope(np.array([50.0, 0.0, 20.0]), np.array([0.5, -3.0, 4.0]), 110.0)
-    assert above.x == (0.0, 20.0, 50.0, 110.0)
-    assert above.y == (3.0, 3.0, 0.5, 0.5)
-    assert below.y == (-3.0, -3.0, -0.5, -0.5)
+def judged(name, difference, low, high, margin, unit="fraction"):
+    return {"name": name, "unit": unit, "difference": difference, "low": low, "high": high, "margin": margin}
+
+
+def test_a_method_stands_where_it_does_most_harm_in_multiples_of_what_is_allowed(told):
+    ends = [
+        judged("attack", -0.3, -0.4, -0.1, 0.2),  # either way
+        judged("distance", -0.5, -0.6, -0.4, 0.1),  # below retraining's: no harm
+        judged("forget", 0.02, -0.3, 0.3, 0.1, "nats"),
+        judged("test", -0.01, -0.03, 0.0, 0.02),
+        judged("retain", 0.0, 0.0, 0.0, 0.0),
+    ]
+    found = farthest(told(endpoints=ends))
+    assert (found.value, found.low, found.high, found.name) == (
+        pytest.approx(1.5),
+        pytest.approx(0.5),
+        pytest.approx(2.0),
+        "the attack",
+    )
+    near = farthest(told(endpoints=ends[3:4]))
+    assert (near.value, near.low, near.high) == (pytest.approx(0.5), LEAST, pytest.approx(1.5))
+    assert farthest(told(endpoints=ends[4:])) is None
+
+
+def test_what_fails_by_an_endpoint_is_not_drawn_within_what_is_allowed(privacy):
+    for row in privacy.document["results"]:
+        says = {j["says"] for j in row["verdict"]["endpoints"]}
+        found = farthest(row)
+        assert (found.low > 1) == ("outside" in says) or found.high > 1, row["method"]
+        assert (found.high <= 1) == (says == {"within"}), row["method"]
+    assert outcome_chart(privacy.document).chart.band[1] == 1.0
 
 
 def test_every_method_has_a_place_a_label_and_room_for_its_whiskers(privacy):
@@ -58,18 +82,16 @@ def test_a_label_is_short_and_the_spelling_in_full_is_on_hover(privacy):
     assert hover.startswith("2 DEL (b)\nDEL(keep=0.3)\n")
 
 
-def test_without_a_forget_gap_the_first_endpoint_takes_its_place_with_its_spread_for_a_band(privacy):
+def test_without_endpoints_the_forget_gap_takes_their_place(privacy):
     document = copy.deepcopy(privacy.document)
     for row in document["results"]:
-        del row["scores"]["forget_gap"]
-    made = outcome_chart(document)
-    first = min(document["results"][0]["verdict"]["endpoints"], key=lambda j: ENDPOINTS.index(j["name"]))
-    assert first["unit"] == "nats"
-    assert made.chart.y.title == "Loss on the forget set, above retraining, logarithm"
-    assert made.chart.band == pytest.approx((-2 * first["spread"], 2 * first["spread"]))
-    assert any(y == pytest.approx(first["difference"]) for t in marks(made.chart) for y in t.y)
-    for row in document["results"]:
         row["verdict"]["endpoints"] = []
+    made = outcome_chart(document)
+    assert made.chart.y.title == "Forget gap, points"
+    first = document["results"][0]["scores"]["forget_gap"]
+    assert any(y == pytest.approx(100 * first["value"]) for t in marks(made.chart) for y in t.y)
+    for row in document["results"]:
+        del row["scores"]["forget_gap"]
     assert upward(document["results"]) is None
     assert outcome_chart(document) is None
 

@@ -135,7 +135,7 @@ def test_the_long_verdicts_stand_with_the_scores_they_are_about(privacy):
 def test_each_method_stands_against_the_protocol_with_its_models(privacy):
     seen = Reader(page([privacy], "x"))
     assert "With these margins, 2 unlearned and 3 retrained models pass a perfect retrain with probability 0." in seen.text
-    assert "with 90 % intervals" in seen.text
+    assert "the differences that the test does not exclude" in seen.text
     strips = [a for tag, a in seen.tags if tag == "svg"]
     small = [a for a in strips if a["class"] == "strip"]
     assert len(small) == sum(bool(e["each"]) for r in privacy.document["results"] for e in r["verdict"]["endpoints"]) >= 8
@@ -166,6 +166,10 @@ def test_the_examples_that_can_be_told_are_shown_or_that_there_are_none(privacy)
     assert "5.2 s.e., p < 0.001" in seen.text
     assert "1 of the 12 forget examples can be recognised" in seen.text
     assert "does not show that none can be recognised" in seen.text
+    assert "farthest out." not in seen.text
+    many = leaking(privacy)
+    many.document["results"][0]["verdict"]["counts"]["recognised"] = 9
+    assert "Shown: the 1 farthest out." in Reader(page([many], "x")).text
 
 
 def test_over_forgetting_is_called_a_failure(privacy):
@@ -173,7 +177,29 @@ def test_over_forgetting_is_called_a_failure(privacy):
     row = document["results"][1]
     row["verdict"]["distinguishable"] = ["forget_accuracy"]
     row["scores"]["forget_accuracy"]["verdict"]["why"] = "over-forgets: less of it is answered as labelled"
+    row["verdict"]["forgetting"] = "over-forgets"
     assert "DEL over-forgets, which is a failure" in Reader(page([dataclasses.replace(privacy, document=document)], "x")).text
+
+
+@pytest.mark.parametrize("wrong", ["privacy", "repair", "noisy"])
+def test_no_place_says_otherwise_of_a_method_than_its_outcome(wrong, request):
+    material = request.getfixturevalue(wrong)
+    for row in material.document["results"]:
+        verdict, detail = row["verdict"], verdict_marks.detail(row)
+        assert ("over-forgets, which is a failure" in detail) == (verdict["forgetting"] == "over-forgets")
+        kinds = {"fails: remembers": {"remembers"}, "fails: hides the forget set": {"hides"}, "passes": {"forgot"}}
+        assert verdict["forgetting"] in kinds.get(verdict["outcome"], {"over-forgets", "forgot", "remembers", "open"})
+        true = row["scores"].get("forget_true_accuracy", {}).get("verdict")
+        assert not true or "over-forgets" not in true["why"], "an unrepaired label is no sign of forgetting too much"
+
+
+def test_the_page_says_which_of_several_methods_a_chart_is_of(privacy):
+    pytest.importorskip("plotly")
+    figures = Reader(page([privacy], "x")).data("figures")
+    for name in ("run1-margins-forget-1", "run1-classes-test-1", "run1-roc-mia_loss-1"):
+        named = {trace.get("name") for trace in figures[name]["data"]}
+        assert "DEL" in named
+        assert "Unlearned" not in named
 
 
 def test_without_originals_the_page_is_whole(privacy):
@@ -301,8 +327,8 @@ def test_controls_warnings_and_missing_scores_are_told(read, privacy, repair):
 
 
 def test_a_repair_shows_given_and_true_labels(read, repair):
-    assert "12 of the examples to forget have a wrong label" in read.text
-    assert "Forget accuracy, true labels" in read.text
+    assert "All 12 of the examples to forget have a wrong label" in read.text
+    assert "Forget accuracy, by the true labels" in read.text
     assert request_words.title(repair).startswith("Repair")
 
 
@@ -310,7 +336,7 @@ def test_a_random_request_on_noisy_data_is_no_repair(noisy):
     seen = Reader(page([noisy], "x"))
     assert request_words.title(noisy) == "Privacy: examples withdrawn from data with wrong labels"
     assert "3 of the examples to forget and 3 of the other training examples have a wrong label" in seen.text
-    assert "wrong) labels" not in seen.text
+    assert "by the wrong labels" not in seen.text
     assert "their wrong labels" not in seen.text
 
 
@@ -360,7 +386,7 @@ def test_labels_are_short_and_stand_with_the_spelling_in_full(privacy):
 
 
 def test_no_claim_is_made_on_where_test_examples_were(read):
-    assert "20 test examples were not in the training set that untrain was given" in read.text
+    assert "the 20 test examples are not among them" in read.text
     assert "never trained on" not in read.text
 
 

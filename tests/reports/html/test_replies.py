@@ -15,32 +15,22 @@ LABELS = {name: name for name in "ABCDEFG"}
 WITHIN = ("forget", "within", "")
 
 
-def test_what_was_forgotten_goes_by_the_endpoints_of_the_forget_set(told):
-    rows = [
-        row(told, "A", WITHIN, ("test", "outside", "broke")),
-        row(told, "B", WITHIN, ("attack", "outside", "remembers")),
-        row(told, "C", ("forget", "outside", "over-forgets")),
-        row(told, "D", WITHIN, outcome="fails: remembers"),
-        row(told, "E", ("forget", "open", "")),
-        row(told, "F", WITHIN, lacks={"attack": "too few retrained models"}),
-        row(told, "G", WITHIN, outcome="fails: hides the forget set"),
-    ]
+def test_what_was_forgotten_is_what_the_ruling_says(told):
+    fates = ("forgot", "remembers", "over-forgets", "remembers", "open", "open", "hides")
+    rows = [row(told, name, WITHIN, forgetting=fate) for name, fate in zip("ABCDEFG", fates, strict=True)]
     assert forgot(rows, LABELS) == (
-        "A is shown to have forgotten as retraining does; B and D remember; "
-        "G hides what it was to forget; C over-forgets; E and F are not shown to have forgotten."
+        "A is shown to have forgotten as retraining does; B and D still know the forget set; "
+        "G hides what it was to forget; C forgot more than retraining does; E and F are not shown to have forgotten."
     )
 
 
-def test_what_broke_goes_by_the_endpoints_of_other_examples(told):
-    rows = [
-        row(told, "A", ("test", "within", ""), ("retain", "within", ""), ("attack", "outside", "remembers")),
-        row(told, "B", ("test", "within", ""), ("retain", "outside", "broke")),
-        row(told, "C", ("test", "open", "")),
-    ]
+def test_what_broke_is_what_the_ruling_says(told):
+    rows = [row(told, name, keeping=fate) for name, fate in zip("ABCD", ("kept", "broke", "open", "worse"), strict=True)]
     assert broke(rows, LABELS) == (
-        "B does worse elsewhere than retraining; A is shown to do as well elsewhere; C is not shown to do as well elsewhere."
+        "B does worse elsewhere than retraining by more than the margin; D does worse elsewhere, though whether by more than the "
+        "margin is not shown; A is shown to do as well elsewhere; C is not shown to do as well elsewhere, nor worse."
     )
-    assert broke([row(told, name, ("test", "within", "")) for name in "ABCD"], LABELS) == "All are shown to do as well elsewhere."
+    assert broke([row(told, name, keeping="kept") for name in "ABCD"], LABELS) == "All are shown to do as well elsewhere."
 
 
 def test_examples_are_counted_by_method_the_most_first(told):
@@ -60,7 +50,11 @@ def test_the_cheapest_that_passes_is_named(told):
 
 @pytest.mark.parametrize(
     ("power", "words"),
-    [({"passes": 0.84}, "would pass 84 times in 100."), ({"passes": 0.3}, "so open outcomes say little."), (None, "is not known.")],
+    [
+        ({"passes": 0.84}, "would be shown to pass 84 times in 100."),
+        ({"passes": 0.3}, "so open outcomes say little."),
+        (None, "is not known."),
+    ],
 )
 def test_trust_goes_by_power(told, power, words):
     made = {"results": [row(told, "A", power=power)], "seeds": 5, "oracles": 6}

@@ -58,6 +58,15 @@ def test_where_there_is_a_test_the_gap_is_told_by_it(told, says, words):
     assert "interval contains" not in first
 
 
+def test_one_score_does_not_pass_a_method_that_fails_by_others(told):
+    within = {"says": "indistinguishable", "margin": 0.02, "why": "", "low": -0.1, "blind": False}
+    failing = document(told, gap(-0.004, -0.016, 0.008, within))
+    failing["results"][0]["verdict"]["outcome"] = "fails: remembers"
+    (sentence_,) = measured(failing)
+    assert "passes" not in sentence_
+    assert sentence_.endswith("so this score does not show what other evidence does.")
+
+
 @pytest.mark.parametrize(("repair", "noisy"), [(True, True), (False, True), (False, False)])
 def test_true_labels_are_told_of_only_where_wrong_labels_are_to_be_forgotten(told, repair, noisy):
     true = {"forget_true_accuracy": gap(0.9, 0.8, 1.0) | {"ideal": 0.95}} if noisy else {}

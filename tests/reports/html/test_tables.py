@@ -7,7 +7,7 @@ import pytest
 from untrain.evaluation.base import ScoreInfo
 from untrain.evaluation.glossary import abouts, evaluators
 from untrain.evaluation.vocabulary import terms
-from untrain.reports.html import tables
+from untrain.reports.html import cost_tables, tables
 
 GLOSSARY = abouts(evaluators())
 
@@ -50,6 +50,26 @@ def test_a_verdict_takes_the_place_of_the_band(plain_about, says, sign):
     assert (cell.mark, cell.sign, cell.spoken, cell.note) == (says, sign, says, "remembers")
 
 
+def test_an_interval_beside_a_mark_is_that_of_the_test_which_set_it(plain_about):
+    gap = ScoreInfo("gap", "fraction", "0", "none", low=-1.0, verdict_of="accuracy")
+    apart = verdict() | {"low": 0.0}
+    assert tables.tested_cell(score(-0.1, verdict=apart), gap).interval == "−15.0 to < 0.0", "0 itself is left out"
+    assert tables.tested_cell(score(0.1, verdict=apart), plain_about).interval == "> 0.0 to 15.0"
+    alike = verdict("indistinguishable") | {"difference": 0.0, "low": -0.01, "high": 0.01}
+    accuracy = ScoreInfo("share", "fraction", "the oracles' value", "none")
+    assert tables.tested_cell(score(0.995, verdict=alike), accuracy).interval == "98.5 to 100.0", "no share is more than all"
+    none = verdict() | {"low": None, "high": None}
+    assert tables.tested_cell(score(0.1, verdict=none), plain_about).interval == "p\u00a0=\u00a00.010"
+    assert tables.tested_cell(score(0.1), plain_about).interval == "−2.0 to 3.0"
+
+
+def test_the_number_that_decides_stands_with_its_mark(told):
+    assert tables.given_away(told(recognised=100, forget=126)) == tables.Cell("100 of 126", "known better", "distinguishable")
+    assert tables.given_away(told(standing_out=3, recognised=1, forget=9)).interval == "known better or known less well"
+    assert tables.given_away(told(forget=9)) == tables.Cell("0 of 9")
+    assert "not tested" in tables.given_away(told(chance=None)).note
+
+
 def test_a_score_without_a_value_says_why(plain_about):
     assert tables.cell(score(None), plain_about) == tables.Cell("–", note="few")
     assert tables.cell(None, plain_about).value == "–"
@@ -60,7 +80,11 @@ def test_methods_are_numbered_and_read_against_ideal_floor_and_ceiling(privacy):
     assert [line.number for line in table.lines] == [1, 2, 3, 4]
     assert table.columns[0].heading == "Verdict"
     assert all(line.cells[0].mark == line.cells[0].value for line in table.lines)
-    assert [line.kind for line in table.references] == ["the ideal", "floor", "ceiling"]
+    for line, row in zip(table.lines, privacy.document["results"], strict=True):
+        assert line.cells[0].interval.lower().removesuffix(".") == row["verdict"]["because"].lower(), "the reason, with the verdict"
+    assert [line.kind for line in table.references] == [
+        "what to reach", "floor: what chance does", "ceiling: nothing forgotten"
+    ]  # fmt: skip
     assert {len(line.cells) for line in (*table.lines, *table.references)} == {len(table.columns)}
 
 
@@ -79,12 +103,12 @@ def test_scores_without_a_value_and_costs_that_are_not_known_have_no_column(priv
 def test_on_noisy_data_a_privacy_request_keeps_its_columns_and_says_which_labels_count(noisy, privacy):
     plain, table = (tables.comparison(m.document, GLOSSARY, repair=False).columns for m in (privacy, noisy))
     assert [c.name for c in table] == [c.name for c in plain]
-    assert [c.heading for c in table][1:3] == ["Forget gap, given labels, points", "Forget accuracy, given labels"]
+    assert table[2].heading == "Forget accuracy, labels as trained on"
 
 
 def test_a_repair_says_that_the_given_labels_are_wrong(repair):
     columns = tables.comparison(repair.document, GLOSSARY, repair=True).columns
-    assert "Forget accuracy, given (wrong) labels" in [c.heading for c in columns]
+    assert "Forget accuracy, by the wrong labels" in [c.heading for c in columns]
 
 
 def test_reasons_are_told_once(privacy):
@@ -115,7 +139,7 @@ def test_the_words_of_the_glossary_are_those_of_the_record():
 
 
 def test_every_measure_of_the_guard_is_explained(privacy):
-    assert all(column.means for column in tables.guard(privacy.document).columns)
+    assert all(column.means for column in cost_tables.guard(privacy.document).columns)
 
 
 def test_methods_beyond_the_line_are_apart_and_keep_their_numbers(privacy):
@@ -127,7 +151,7 @@ def test_methods_beyond_the_line_are_apart_and_keep_their_numbers(privacy):
 
 
 def test_costs_are_told_with_their_shares_and_beside_retraining(privacy):
-    table = tables.costs(privacy.document)
+    table = cost_tables.costs(privacy.document)
     assert [c.heading for c in table.columns] == [
         "Operations",
         "Examples forward",
@@ -136,7 +160,7 @@ def test_costs_are_told_with_their_shares_and_beside_retraining(privacy):
         "Peak memory, MB",
     ]
     large = {**privacy.document, "oracle_cost": {**privacy.document["oracle_cost"], "forward": 21600.4}}
-    assert tables.costs(large).references[0].cells[1].value == "21,600"
+    assert cost_tables.costs(large).references[0].cells[1].value == "21,600"
     assert all("%" in cell.interval for line in (*table.lines, *table.references) for cell in line.cells)
 
 
@@ -145,3 +169,7 @@ def test_what_happened_is_told_once_with_all_methods_it_happened_to(privacy):
     for row in document["results"][:2]:
         row["notes"] = ["stopped"]
     assert tables.happened(document) == [("Finetune, DEL", "stopped")]
+    document["results"][0]["notes"] = ["2 of 2 layers", "3 of 3 layers"]  # of different models
+    assert tables.happened(document)[:2] == [
+        ("Finetune", "on some of its models, 2 of 2 layers"), ("Finetune", "on some of its models, 3 of 3 layers")
+    ]  # fmt: skip

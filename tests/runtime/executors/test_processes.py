@@ -268,6 +268,7 @@ def test_a_script_without_a_guard_is_told_so_at_once(tmp_path):
     assert "guard the call by: if __name__ == '__main__'" in err.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_run_whose_workers_are_killed_ends_as_if_they_were_not(tiny, labours, log, compare, tmp_path):
     told, store = [], Store(tmp_path / "store")
     mortal = f"labours.Mortal(folder={str(log)!r})"

@@ -6,6 +6,7 @@ import torch
 from scipy.stats import ks_2samp
 from torch import nn
 
+from methods import latin
 from untrain.core.errors import NotFinite
 from untrain.core.metering import metered
 from untrain.data.batching import count
@@ -102,22 +103,20 @@ def replace_steps(**fields):
     return Steps(**{name: getattr(STEPS, name) for name in ("lr", "epochs", "batch")} | fields)
 
 
-@pytest.mark.parametrize("net", NETS)
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"schedule": Triangular(peak=0.3)},
-        {"schedule": Constant(), "warmup": 0.4},
-        {"clip": 0.05},
-        {"smoothing": 0.2},
-        {"optimizer": SGD(decay=0.5, decay_on="weights")},
-        {"optimizer": AdamW(decay=0.5, decay_on="weights")},
-    ],
-    ids=["triangular", "warmup", "clip", "smoothing", "sgd decay", "adam decay"],
-)
-def test_every_field_of_the_steps_is_followed(net, fields):
+FIELDS = {
+    "triangular": {"schedule": Triangular(peak=0.3)},
+    "warmup": {"schedule": Constant(), "warmup": 0.4},
+    "clip": {"clip": 0.05},
+    "smoothing": {"smoothing": 0.2},
+    "sgd decay": {"optimizer": SGD(decay=0.5, decay_on="weights")},
+    "adam decay": {"optimizer": AdamW(decay=0.5, decay_on="weights")},
+}
+
+
+@pytest.mark.parametrize(("net", "field"), latin(NETS, FIELDS, 3))
+def test_every_field_of_the_steps_is_followed(net, field):
     train = data(kind=torch.float64)
-    learner = Train(model=double(NETS[net]), steps=replace_steps(**fields))
+    learner = Train(model=double(NETS[net]), steps=replace_steps(**FIELDS[field]))
     members = drawn([60, 60, 60])
     stack = trained(learner, train, members)
     assert furthest(learner, train, members, stack) < 1e-9

@@ -13,9 +13,11 @@ import typer
 
 from untrain.commands.cli.attribute import attribute
 from untrain.commands.cli.audit import audit
-from untrain.commands.cli.catalog import evaluators, executors, localizers, methods, observers, scenarios, show
+from untrain.commands.cli.card import card
+from untrain.commands.cli.catalog import evaluators, executors, localizers, loggers, methods, observers, scenarios, show
 from untrain.commands.cli.check import check
 from untrain.commands.cli.demo import demo
+from untrain.commands.cli.find_mislabelled import find_mislabelled
 from untrain.commands.cli.forget import forget
 from untrain.commands.cli.inspect import inspect
 from untrain.commands.cli.leaderboard import leaderboard
@@ -60,8 +62,8 @@ def _root(
 
 
 for each in (
-    *(demo, inspect, forget, run, audit, localize, memorize, attribute, report, search, leaderboard),
-    *(methods, localizers, evaluators, observers, scenarios, executors, show, check, new, store, verify, serve),
+    *(demo, inspect, find_mislabelled, forget, run, audit, localize, memorize, attribute, report, search, leaderboard),
+    *(methods, localizers, evaluators, observers, scenarios, executors, loggers, show, check, new, store, verify, serve, card),
 ):
     app.command()(each)
 app.add_typer(request)

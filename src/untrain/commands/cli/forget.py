@@ -37,6 +37,8 @@ def _show(document: Document, arguments: Arguments) -> None:
         by = f"{count} model{'s'[: count != 1]} trained without the forgotten rows and {audit['originals']} with them"
         typer.echo(printable(f"audit: {audit['conclusion']} ({by})"))
         typer.echo(printable(f"tests: {audit['tests']}"))
+        if proxy := audit["proxy"]:
+            typer.echo(printable(f"without oracles: {proxy['sentence']}"))
         for line in audit["warnings"]:
             typer.echo(printable(f"warning: {line}"))
         typer.echo(printable(f"report: {audit['report']}"))

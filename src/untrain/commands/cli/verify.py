@@ -9,17 +9,24 @@ from untrain.commands.arguments import Document
 from untrain.commands.cli.options import Arguments, command
 from untrain.commands.cli.output import show_json
 
+UNKNOWN_SIGNER = 4  # exit code where all is right that was checked, and nobody said whose key should have signed
+
 
 def _show(document: Document, arguments: Arguments) -> None:
-    """Print the findings; exit 1 where one is wrong."""
+    """Print the findings; exit 1 where one is wrong, and 4 where it is not known who signed."""
     if arguments["as_json"]:
         show_json(document)
     else:
         for one in document["findings"]:
             typer.echo(f"{one['outcome']:12} {one['what'].replace('_', ' '):13} {one['detail']}")
         checked = sum(one["outcome"] == "right" for one in document["findings"])
-        typer.echo(f"{checked} right, {len(document['findings']) - checked} not" if document["right"] else "NOT VERIFIED")
-    raise typer.Exit(0 if document["right"] else 1)
+        if not document["right"]:
+            typer.echo("NOT VERIFIED")
+        elif document["signer"] != "right":
+            typer.echo("SIGNER NOT CHECKED: anyone can make a key; give --public-key")
+        else:
+            typer.echo(f"{checked} right, {len(document['findings']) - checked} not checked")
+    raise typer.Exit(1 if not document["right"] else 0 if document["signer"] == "right" else UNKNOWN_SIGNER)
 
 
 def _show_ledger(document: Document, arguments: Arguments) -> None:

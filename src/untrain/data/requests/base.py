@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from untrain.core.notebook import html_facts
 from untrain.core.spec import Spec
 from untrain.data.examples import MEMORIZATION, Examples
 
@@ -45,6 +46,11 @@ class ForgetSet:
     digest: str
     replacement: Examples | None = field(default=None, compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
+
+    def _repr_html_(self) -> str:
+        corrected = None if self.replacement is None else f"{len(self.replacement):,}"
+        facts = {"rows": f"{len(self.rows):,}", "distinct ids": f"{len(set(self.ids)):,}", "corrected to": corrected}
+        return html_facts("Request to forget", facts | {"digest": self.digest}, self.notes)
 
 
 class Request(Spec, role=True):

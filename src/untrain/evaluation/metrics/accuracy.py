@@ -26,7 +26,9 @@ def _abouts() -> dict[str, ScoreInfo]:
             manner = "as its true labels say" if kind else "as labelled"
             more = f"more of the {side} set is predicted {manner} than after retraining"
             above = f"remembers: {more}" if side == "forget" and not kind else more
-            below = f"{harm}: less of the {side} set is predicted {manner} than after retraining"
+            below = f"less of the {side} set is predicted {manner} than after retraining"
+            # A forget example of a wrong label is not over-forgotten for it: that label is kept, or the whole model is damaged.
+            below = below if kind and side == "forget" else f"{harm}: {below}"
             texts[name] = ScoreInfo(right, "fraction", "the oracles' value", _WEAK, below=below, above=above, margin=_MARGIN)
             sign = "; above 0: more of it is wrong than after retraining" if side == "forget" else ""
             gap = f"oracles' {side} accuracy minus the unlearned models', on {labels}{sign}"

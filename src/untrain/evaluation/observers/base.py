@@ -38,6 +38,7 @@ class ObserverContext:
         original: outputs of the original models on the forget set, (m, n, ...) by name; empty where ``by_original`` is False.
         seed: of every draw that an observer makes.
         probes: further examples about those of a run, by name, as they are; empty for an observer that is not ``by_probes``.
+        retain: examples that stay; None for an observer that is not ``by_retain``.
     """
 
     task: Task
@@ -47,6 +48,7 @@ class ObserverContext:
     original: Mapping[str, Array]
     seed: int = 0
     probes: Mapping[str, Examples] = field(default_factory=dict)
+    retain: Examples | None = None
 
 
 class Observer(Spec, role=True):
@@ -54,8 +56,9 @@ class Observer(Spec, role=True):
 
     ``look`` runs once per model, and the store saves its array; ``compare`` is arithmetic on the arrays. Those of a
     population are in ``Observation.observed`` under the observer's spelling. ``by_original`` says whether the array depends on
-    outputs of the original models, ``by_labels`` whether it depends on targets of examples, which are hidden otherwise, and
-    ``by_probes`` whether it depends on probes, and on the ids by which these name examples.
+    outputs of the original models, ``by_labels`` whether it depends on targets of examples, which are hidden otherwise,
+    ``by_retain`` whether it depends on the examples that stay, and ``by_probes`` whether it depends on probes, and on the ids by
+    which these name examples.
     """
 
     scores: ClassVar[Mapping[str, ScoreInfo]] = {}
@@ -63,6 +66,7 @@ class Observer(Spec, role=True):
     by_original: ClassVar[bool] = False
     by_labels: ClassVar[bool] = False
     by_probes: ClassVar[bool] = False
+    by_retain: ClassVar[bool] = False
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "prepare", "evaluate")
 
     @abstractmethod
@@ -90,7 +94,9 @@ class Observer(Spec, role=True):
         # Copies: what one observer writes to is not what the next one looks at.
         original = {name: array.copy() for name, array in sight.original.items()}
         probes = {name: copied(examples) for name, examples in sight.probes.items()} if self.by_probes else {}
-        sight = replace(sight, forget=self._shown(sight.forget), test=self._shown(sight.test), original=original, probes=probes)
+        retain = None if sight.retain is None or not self.by_retain else self._shown(sight.retain)
+        shown = {"forget": self._shown(sight.forget), "test": self._shown(sight.test), "retain": retain}
+        sight = replace(sight, **shown, original=original, probes=probes)  # type: ignore[arg-type]
         with (
             foreign(self, model, sight.task),
             isolated_rng(model, sight.seed),

@@ -19,7 +19,8 @@ def scene() -> tuple[nn.Module, nn.Module, ObserverContext]:
     """An original model, one that was retrained without 12 of its 60 examples, and the context of observers."""
     original, problem = small()
     outputs = {n: a[None] for n, a in predict(original, problem.forget, problem.task).items()}
-    return original, _retrained(), ObserverContext(problem.task, problem.forget, problem.rest, problem.init, outputs, seed=3)  # type: ignore[arg-type]
+    sight = ObserverContext(problem.task, problem.forget, problem.rest, problem.init, outputs, 3, retain=problem.rest)  # type: ignore[arg-type]
+    return original, _retrained(), sight
 
 
 @lru_cache(maxsize=1)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
 
 from untrain.evaluation.protocols.endpoints import Endpoint, Harm
 from untrain.evaluation.protocols.protocol import ONE_MODEL, Margin
+from untrain.maths.distributions import f_quantile, t_quantile
 
 Array = np.ndarray[Any, Any]
 Says = Literal["within", "outside", "open"]
@@ -53,11 +53,12 @@ class Judged:
         harm: what the difference means, were it more than the margin.
         unit: of the next six.
         difference: mean of the unlearned models less that of the retrained ones.
-        low: lower end of the 90 % interval of the difference; None where there is no error.
+        low: lower end of the differences that the test does not exclude; None where there is no error. They lie inside the margin
+            where it says 'within', beyond it where it says 'outside', and else on both sides of its edge.
         high: upper end.
         margin: the difference that is allowed.
         spread: standard deviation between retrained models.
-        bound: the harmful difference that is excluded with 95 % confidence; None where there is no error.
+        bound: the largest harmful difference that the test does not exclude; None where there is no error.
         each: each unlearned model less the mean of the retrained ones, in spreads; None where these do not spread.
         apart: numbers of the unlearned models that lie alone, outside the margin and outside what retrained models show.
         times: how many times as many models would bring it within, were the difference what it seems; None where it is not less
@@ -112,7 +113,7 @@ def difference(ours: Array, theirs: Array, spreads: float, way: int) -> Differen
         own, freedom = np.zeros_like(d), np.full_like(d, np.inf)
     else:
         variance = ours.var(1, ddof=1)
-        apart = variance > s**2 * stats.f.ppf(_POOLED, m - 1, k - 1)
+        apart = variance > s**2 * f_quantile(_POOLED, m - 1, k - 1)
         own = np.where(apart, variance, ((m - 1) * variance + (k - 1) * s**2) / (m + k - 2)) / m
         freedom = np.where(apart, m - 1, m + k - 2)
     return Difference(
@@ -127,12 +128,20 @@ def within(d: Difference, margin: Margin, spreads: float, level: float) -> Array
     Two tests could err twice, so they share the level (Bonferroni). Most of it goes to the distance in spreads: where the absolute
     one is much larger, as of an accuracy in which models hardly differ, it is kept at any level.
     """
+    return np.asarray(excess(d, margin, spreads, level) <= 0)
+
+
+def excess(d: Difference, margin: Margin, spreads: float, level: float) -> Array:
+    """The most by which each harmful difference may exceed the margin, as the test of 'within' has it, (b,).
+
+    Above 0 where it is not shown to be within. Infinite where there is no distance to be within.
+    """
     share = _ABSOLUTE if margin.absolute and spreads else 1.0
-    absolute = d.harmful + stats.t.ppf(1 - level * share, d.freedom) * d.error <= margin.absolute
+    absolute = d.harmful + t_quantile(1 - level * share, d.freedom) * d.error - margin.absolute
     share = 1 - _ABSOLUTE if margin.absolute else 1.0
-    relative = d.harmful + stats.t.ppf(1 - level * share, d.loose_freedom) * d.loose <= spreads * d.spread
-    relative &= d.harmful + stats.t.ppf(1 - level, d.freedom) * d.error <= margin.limit
-    return np.asarray((absolute & (margin.absolute > 0)) | (relative & (d.spread > 0)))
+    relative = d.harmful + t_quantile(1 - level * share, d.loose_freedom) * d.loose - spreads * d.spread
+    relative = np.maximum(relative, d.harmful + t_quantile(1 - level, d.freedom) * d.error - margin.limit)
+    return np.minimum(np.where(margin.absolute > 0, absolute, np.inf), np.where(d.spread > 0, relative, np.inf))
 
 
 def outside(d: Difference, margin: Margin, spreads: float, together: float, step: float = 0.0) -> Array:
@@ -141,9 +150,13 @@ def outside(d: Difference, margin: Margin, spreads: float, together: float, step
     Of values that go by steps, as accuracies on few examples, a few may agree by chance: no spread is taken for smaller than half
     a step.
     """
-    far = stats.t.ppf(1 - BEYOND / together, d.loose_freedom) * d.loose
-    spread = np.maximum(d.spread, step / 2)
-    return np.asarray(d.harmful - far > width_of(spread, margin, spreads))
+    return np.asarray(least_excess(d, margin, spreads, together, step) > 0)
+
+
+def least_excess(d: Difference, margin: Margin, spreads: float, together: float, step: float = 0.0) -> Array:
+    """The least by which each harmful difference may exceed the margin, as the test of 'outside' has it, (b,)."""
+    far = t_quantile(1 - BEYOND / together, d.loose_freedom) * d.loose
+    return np.asarray(d.harmful - far - width_of(np.maximum(d.spread, step / 2), margin, spreads))
 
 
 def width_of(spread: Array, margin: Margin, spreads: float) -> Array:
@@ -170,32 +183,42 @@ def judge(endpoint: Endpoint, margin: Margin, level: float, together: float) -> 
     found = difference(endpoint.ours[None], endpoint.theirs[None], spreads, way)
     width = float(width_of(found.spread, margin, spreads)[0])
     found = _steady(found, width, endpoint.error)
-    d, t = float(found.value[0]), float(stats.t.ppf(1 - level, found.freedom[0])) * float(found.error[0])
-    says: Says = "within" if within(found, margin, spreads, level)[0] else "open"
-    if (
-        says == "open"
-        and outside(found, margin, spreads, together, endpoint.step)[0]
-        and _outside_plain(endpoint, margin, together)
-    ):
-        says = "outside"
+    d = float(found.value[0])
+    most = float(excess(found, margin, spreads, level)[0])
+    least = min(float(least_excess(found, margin, spreads, together, endpoint.step)[0]), _least_plain(endpoint, margin, together))
+    says: Says = "within" if most <= 0 else "outside" if least > 0 else "open"
+    if most == np.inf:  # spreads where there are none: nothing is within, and only the error of the mean is known
+        most = max(float(found.harmful[0] + t_quantile(1 - level, found.freedom[0]) * found.error[0]) - width, 0.0)
     s = float(found.spread[0])
     each = tuple(float(v) for v in (endpoint.ours - endpoint.theirs.mean()) / s) if s > 0 else None
     harm = endpoint.about.above if d > 0 else endpoint.about.below
-    bound = max(0.0, float(found.harmful[0]) + t)
     apart = _apart(endpoint, width, together)
+    low, high = _ends(width + least, width + most, d, way)
+    bound = max(0.0, width + most)
     times = _times(found, margin, spreads, level)
-    return Judged(endpoint.name, says, harm, endpoint.about.unit, d, d - t, d + t, width, s, bound, each, apart, times)
+    return Judged(endpoint.name, says, harm, endpoint.about.unit, d, low, high, width, s, bound, each, apart, times)
 
 
-def _outside_plain(endpoint: Endpoint, margin: Margin, together: float) -> bool:
-    """Return whether an endpoint without its control variate is outside too, on the same side."""
+def _ends(least: float, most: float, d: float, way: int) -> tuple[float, float]:
+    """Ends of the differences that are not excluded, from those of the harmful one, which counts as ``d`` or ``way`` has it.
+
+    >>> _ends(1.0, 3.0, -2.0, 0), _ends(-9.0, 3.0, 0.1, 0), _ends(-9.0, 3.0, 2.0, -1)
+    ((-3.0, -1.0), (-3.0, 3.0), (-3.0, 9.0))
+    """
+    sign = way or (1 if d >= 0 else -1)
+    least = max(least, -most) if way == 0 else least  # where both directions do harm, the other one is excluded from there on too
+    return (least, most) if sign > 0 else (-most, -least)
+
+
+def _least_plain(endpoint: Endpoint, margin: Margin, together: float) -> float:
+    """The least excess of an endpoint without its control variate, on the same side; infinite where it has none."""
     if endpoint.plain is None:
-        return True
+        return np.inf
     ours, theirs = endpoint.plain
     c = allowed(margin, len(ours))
     d = difference(ours[None], theirs[None], c, endpoint.way)
     same = endpoint.way != 0 or d.value[0] * (endpoint.ours.mean() - endpoint.theirs.mean()) > 0
-    return bool(same and outside(d, margin, c, together)[0])
+    return float(least_excess(d, margin, c, together)[0]) if same else -np.inf
 
 
 def _times(d: Difference, margin: Margin, spreads: float, level: float) -> float | None:
@@ -207,7 +230,7 @@ def _times(d: Difference, margin: Margin, spreads: float, level: float) -> float
     for distance, share, (error, freedom) in zip(distances, shares, errors, strict=True):
         room = distance - float(d.harmful[0])
         if room > 0:
-            needed.append((float(stats.t.ppf(1 - level * share, freedom[0]) * error[0]) / room) ** 2)
+            needed.append((float(t_quantile(1 - level * share, freedom[0]) * error[0]) / room) ** 2)
     return min(needed, default=None)
 
 
@@ -236,5 +259,5 @@ def _apart(endpoint: Endpoint, width: float, together: float) -> tuple[int, ...]
     s = float(endpoint.theirs.std(ddof=1))
     away = endpoint.ours - endpoint.theirs.mean()
     harmful = np.abs(away) if endpoint.way == 0 else endpoint.way * away
-    reach = float(stats.t.ppf(1 - _APART / (2 * m * together), k - 1)) * s * np.sqrt(1 + 1 / k)
+    reach = float(t_quantile(1 - _APART / (2 * m * together), k - 1)) * s * np.sqrt(1 + 1 / k)
     return tuple(int(i) for i in np.flatnonzero(harmful > max(reach, width)))

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
 
 from untrain.evaluation.base import Verdict
 from untrain.evaluation.observation import Observation
@@ -18,6 +17,7 @@ from untrain.evaluation.protocols.margin_test import Judged, judge
 from untrain.evaluation.protocols.power import Power, law_of, power_of
 from untrain.evaluation.protocols.protocol import Protocol
 from untrain.evaluation.scoring.design import LEVEL
+from untrain.maths.distributions import f_test
 
 Outcome = Literal[
     "passes", "fails: remembers", "fails: hides the forget set", "fails: over-forgets or broke something", "open"
@@ -27,7 +27,9 @@ REMEMBERS: Outcome = "fails: remembers"
 HIDES: Outcome = "fails: hides the forget set"
 DAMAGED: Outcome = "fails: over-forgets or broke something"
 OPEN: Outcome = "open"
-FORGET = ("attack", "distance", "forget", "example")
+FORGET, KEEP = ("attack", "distance", "forget", "example"), ("test", "retain")  # what endpoints ask
+Forgetting = Literal["forgot", "remembers", "hides", "over-forgets", "open"]
+Keeping = Literal["kept", "broke", "worse", "differs", "open"]
 USUAL = 12  # retrained models of the usual design
 _MANY = 10.0  # times as many models, beyond which more of them are no advice
 _WIDER = 0.001  # chance below which unlearned models are said to spread more than retrained ones
@@ -50,6 +52,9 @@ class Ruling:
         endpoints: each against its margin.
         lacks: endpoint -> why it is missing.
         notes: what the design cannot see, and what else is worth knowing.
+        forgetting: what became of the forget set, in a word.
+        keeping: what became of the rest: 'broke' is worse by more than a margin, 'worse' is worse, though by more than a margin is
+            not shown, 'differs' is that models answer otherwise there, and not less often right.
     """
 
     protocol: str
@@ -60,6 +65,8 @@ class Ruling:
     endpoints: tuple[Judged, ...]
     lacks: Mapping[str, str]
     notes: tuple[str, ...]
+    forgetting: Forgetting
+    keeping: Keeping
 
     def document(self, name: str) -> dict[str, Any]:
         """Fields for JSON, and the sentence on a method of some name."""
@@ -119,7 +126,12 @@ def rule(
     harms = harms_of(evidence, judged)
 
     def ruled(outcome: Outcome, because: str, close: str = "") -> Ruling:
-        return Ruling(protocol.label, outcome, because, close, power, tuple(judged), lacks, tuple(notes))
+        if evidence.alarm:
+            return Ruling(protocol.label, outcome, because, close, power, tuple(judged), lacks, tuple(notes), "open", "open")
+        kinds = tuple(dict.fromkeys(kind for kind, _ in harms))
+        lost = any(v.says == "distinguishable" and wording.loses_utility(v) for v in evidence.verdicts.values())
+        became = forgetting_of(outcome, kinds, judged, lacks), keeping_of(outcome, kinds, lost, judged)
+        return Ruling(protocol.label, outcome, because, close, power, tuple(judged), lacks, tuple(notes), *became)
 
     if evidence.alarm:
         return ruled(OPEN, wording.UNFAIR, "retrained models by the recipe of the originals")
@@ -152,6 +164,38 @@ def outcome_of(harms: Sequence[tuple[str, str]]) -> Outcome:
     'fails: hides the forget set'
     """
     return {"remembers": REMEMBERS, "hides": HIDES}.get(harms[0][0], DAMAGED)
+
+
+def forgetting_of(outcome: Outcome, kinds: Sequence[str], judged: Sequence[Judged], lacks: Mapping[str, str]) -> Forgetting:
+    """The fate of the forget set, which never says otherwise than the outcome.
+
+    >>> forgetting_of(DAMAGED, ("broke", "over-forgets"), (), {}), forgetting_of(REMEMBERS, ("remembers", "over-forgets"), (), {})
+    ('over-forgets', 'remembers')
+    """
+    for fails, word in ((REMEMBERS, "remembers"), (HIDES, "hides"), (PASSES, "forgot")):
+        if outcome == fails:
+            return word  # type: ignore[return-value]  # mypy takes words of a tuple for any
+    if wrong := [kind for kind in kinds if kind in ("over-forgets", "remembers")]:
+        return wrong[0]  # type: ignore[return-value]  # as above
+    asked = [j.says for j in judged if j.name in FORGET]
+    whole = asked and not set(lacks) & set(FORGET)  # an endpoint that could not be had leaves it open
+    return "forgot" if whole and set(asked) == {"within"} else "open"
+
+
+def keeping_of(outcome: Outcome, kinds: Sequence[str], lost: bool, judged: Sequence[Judged]) -> Keeping:
+    """The fate of all other examples, by accuracy on them; ``lost`` where a score says that utility is.
+
+    >>> keeping_of(REMEMBERS, ("remembers", "broke"), True, ()), keeping_of(DAMAGED, ("broke",), False, ())
+    ('worse', 'differs')
+    """
+    says = [j.says for j in judged if j.name in KEEP]
+    if "outside" in says:
+        return "broke"
+    if lost:
+        return "worse"
+    if outcome == DAMAGED and kinds[:1] == ("broke",):
+        return "differs"
+    return "kept" if says and set(says) == {"within"} else "open"
 
 
 def harms_of(evidence: Evidence, judged: Sequence[Judged]) -> list[tuple[str, str]]:
@@ -220,4 +264,4 @@ def spreads_more(e: Endpoint, level: float) -> bool:
     kinds = [np.abs(values - np.median(values)) for values in (e.ours, e.theirs)]
     if e.theirs.var() == 0 or e.ours.var(ddof=1) <= e.theirs.var(ddof=1) or all(np.allclose(a, a[0]) for a in kinds):
         return False  # of two models each lies as far from their middle, and the test has nothing to divide by
-    return bool(stats.f_oneway(*kinds).pvalue <= level)
+    return bool(f_test(*kinds) <= level)

@@ -250,6 +250,11 @@ def harm_of(name: str, verdict: Verdict) -> str:
     return "broke" if name.endswith(("_test", "_retain")) else ""
 
 
+def loses_utility(verdict: Verdict) -> bool:
+    """Return whether a score says that examples are answered worse which were not to be forgotten."""
+    return verdict.why.startswith(tuple(start for start, harm in _WAYS.items() if harm == "broke"))
+
+
 def is_gain(name: str, verdict: Verdict) -> bool:
     """Return whether a score differs for the better: accuracy on examples that are not to be forgotten."""
     return name in {"test_accuracy", "retain_accuracy", "retain_true_accuracy"} and verdict.difference > 0

@@ -8,12 +8,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from untrain.evaluation.protocols.endpoints import ABOUT, FEWEST, Endpoint
 from untrain.evaluation.protocols.margin_test import BEYOND, allowed, difference, within
 from untrain.evaluation.protocols.protocol import ENDPOINTS, Margin, Protocol
 from untrain.evaluation.scoring.design import LEVEL, can_decide
+from untrain.maths.distributions import noncentral_t_tail, normal_share, t_quantile
 
 Array = np.ndarray[Any, Any]
 ENOUGH = 0.8  # chance that a design should give to passing a perfect model, and to finding a leak
@@ -154,11 +154,11 @@ def _detects(protocol: Protocol, m: int, k: int) -> float:
     leak, freedom, scale = protocol.leak_size, max(m + k - 2, 1), np.sqrt(1 / m + 1 / k)
     found = 0.0
     if can_decide(m, k, LEVEL):
-        found = float(stats.nct.sf(stats.t.ppf(1 - LEVEL / (2 * _SCORES), freedom), freedom, leak / scale))
+        found = float(noncentral_t_tail(t_quantile(1 - LEVEL / (2 * _SCORES), freedom), freedom, leak / scale))
     c = allowed(protocol.margins["forget"], m)
-    far = stats.t.ppf(1 - BEYOND / len(ENDPOINTS), k - 1 if m == 1 else freedom)
+    far = t_quantile(1 - BEYOND / len(ENDPOINTS), k - 1 if m == 1 else freedom)
     error = np.hypot(scale, c / np.sqrt(2 * max(k - 1, 1)))  # that of the draw is in the scale, also of one model
-    return max(found, float(stats.norm.cdf((leak - c) / error - far)))
+    return max(found, float(normal_share((leak - c) / error - far)))
 
 
 def finds_leak(protocol: Protocol, models: int, oracles: int) -> bool:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
 from untrain.core.errors import DataError
 from untrain.evaluation.protocols.severity import Yardstick, severities, worst_endpoint
 from untrain.maths.bootstrap import inflated, resamples
+from untrain.maths.distributions import false_discovery_rates
 from untrain.maths.ranking import front, paired_tests, ranks
 
 Array = np.ndarray[Any, Any]
@@ -129,7 +129,7 @@ def rank(entrants: Sequence[Entrant], yardsticks: Sequence[Yardstick], draws: in
     places, point = ranks(resampled), ranks(means)
     behind = [len(yardsticks[e.yardstick].values) for e in entrants]
     tests = paired_tests(each, again(drawn).mean(2), behind) if m > 1 else {}
-    adjusted = dict(zip(tests, false_discovery_control(list(tests.values())).tolist(), strict=True)) if tests else {}
+    adjusted = dict(zip(tests, false_discovery_rates(np.array(list(tests.values()))).tolist(), strict=True)) if tests else {}
     apart = [pair for pair, p in adjusted.items() if p < LEVEL]
     best = front(means.tolist(), [None if e.beforehand else e.cost for e in entrants])
     ends, bounds = _interval(point, places), _interval(means, resampled)

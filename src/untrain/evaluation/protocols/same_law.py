@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from untrain.evaluation.protocols.margin_test import width_of
 from untrain.evaluation.protocols.severity import Yardstick
+from untrain.maths.distributions import spread_test, welch_test
 from untrain.maths.ranking import holm
 
 LEVEL = 0.05
@@ -70,7 +70,7 @@ def same_law(ours: Yardstick, theirs: Yardstick) -> SameLaw:
             p += [0.0]
             where += [name]
             continue
-        p += [float(stats.ttest_ind(a, b, equal_var=False).pvalue), float(stats.levene(a, b, center="median").pvalue)]
+        p += [welch_test(a, b), spread_test(a, b)]
         where += [name, name]
     if not p:
         return SameLaw(True, 1.0, "", 0.0, False)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
+
+from untrain.maths.distributions import noncentral_t_tail, t_quantile
 
 LEVEL = 0.05
 SPLITS = 200
@@ -43,11 +44,11 @@ def detectable(ours: int, theirs: int, level: float = LEVEL) -> float:
     Source: the power of Student's test, which that of a permutation test does not exceed.
     """
     freedom, scale = ours + theirs - 2, np.sqrt(1 / ours + 1 / theirs)
-    cut = stats.t.ppf(1 - level / 2, freedom)
+    cut = t_quantile(1 - level / 2, freedom)
     low, high = 0.0, 1000.0
     while high - low > 1e-4:
         shift = (low + high) / 2
-        found = stats.nct.sf(cut, freedom, shift / scale)
+        found = noncentral_t_tail(cut, freedom, shift / scale)
         low, high = (shift, high) if found < _POWER else (low, shift)
     return high
 

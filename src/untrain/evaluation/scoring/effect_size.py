@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from untrain.evaluation.base import Array
 from untrain.evaluation.scoring.resampling import number
+from untrain.maths.distributions import t_quantile
 
 ROUNDS = 40  # splits of the oracles, at most
 
@@ -29,7 +29,7 @@ class Estimate:
 
         Source: Bonferroni; Student's t.
         """
-        return float(stats.t.ppf(1 - level / (2 * together), self.freedom) * self.error)
+        return float(t_quantile(1 - level / (2 * together), self.freedom) * self.error)
 
 
 def of_models(ours: Array, theirs: Array) -> Estimate | None:

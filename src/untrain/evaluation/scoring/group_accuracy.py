@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from untrain.evaluation.base import Array
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.design import LEVEL, SPLITS, can_decide
 from untrain.maths import permutation
+from untrain.maths.distributions import t_quantile
 
 PAYING = ("test", "forget")
 _LEAST = 4e-4  # no error is taken for smaller: chance agreement of few models is not evidence
@@ -79,7 +79,7 @@ def welch(ours: Array, theirs: Array, difference: float) -> tuple[float | None, 
     if sum(parts) == 0:
         return difference, difference
     degrees = k - 1 if m == 1 else sum(parts) ** 2 / (parts[0] ** 2 / (m - 1) + parts[1] ** 2 / (k - 1))
-    half = float(stats.t.ppf(0.975, degrees) * np.sqrt(sum(parts)))
+    half = float(t_quantile(0.975, degrees) * np.sqrt(sum(parts)))
     return difference - half, difference + half
 
 

@@ -180,6 +180,8 @@ def _judge(t: Tested, p: float, level: float, together: int) -> Verdict:
         return Verdict("indistinguishable", d, low, high, p, margin, level)
     if p <= level:
         more = bool(t.difference[0] > 0)
+        if low is not None and high is not None:  # the test of all splits leaves out 0, and what lies beyond it
+            low, high = (max(low, 0.0), max(high, 0.0)) if more else (min(low, 0.0), min(high, 0.0))
         why = (t.about.above if more else t.about.below) or f"{'larger' if more else 'smaller'} than after retraining"
         return Verdict("distinguishable", d, low, high, p, margin, level, why)
     room = margin - abs(d)
@@ -189,4 +191,6 @@ def _judge(t: Tested, p: float, level: float, together: int) -> Verdict:
         why = f"about {math.ceil(((high - d) / room) ** 2)} times as many models would narrow the interval to the margin"
     else:
         why = "more models would narrow the interval"
+    if low is not None and high is not None:
+        low, high = min(low, 0.0), max(high, 0.0)  # which that test does not leave out
     return Verdict("too few models", d, low, high, p, margin, level, why)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
 
 from untrain.evaluation.base import Array, Evaluator, Formula, Measure, Measured, Part, Prepared, Rate, Score, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.rare_errors import padded, wilson
 from untrain.evaluation.scoring.resampling import aims_at_zero, cut, drawn, joint, number, owners_of, per_model, resampled, tables
 from untrain.maths import bootstrap
+from untrain.maths.distributions import t_quantile
 from untrain.maths.quantile_interval import quantile_interval
 
 Measures = Mapping[str, Measured | str]
@@ -183,5 +183,5 @@ def _band(best: Measured | str, size: int) -> tuple[float, float] | None:
     count = len(each)
     if count < 3:
         return None
-    half = float(stats.t.ppf(0.975, count - 1) * np.std(each, ddof=1) * np.sqrt(1 / count + 1 / size))
+    half = float(t_quantile(0.975, count - 1) * np.std(each, ddof=1) * np.sqrt(1 / count + 1 / size))
     return number(best) - half, number(best) + half

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from scipy import stats
 
 from untrain.evaluation.base import Array, Formula, Measure, Part
+from untrain.maths.distributions import normal_quantile
 
 WEIGHT = 2.0  # pseudo-examples on each end, about z^2 / 2 at 95 %
 _UNITS = ("fraction", "probability")
@@ -111,7 +111,7 @@ def wilson(value: float, count: float, level: float = 0.95) -> tuple[float, floa
 
     Source: Wilson 1927.
     """
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = float(normal_quantile((1 + level) / 2))
     centre = (value + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * np.sqrt(value * (1 - value) / count + z**2 / (4 * count**2))
     return float(centre - half), float(centre + half)

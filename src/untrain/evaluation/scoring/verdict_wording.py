@@ -71,7 +71,9 @@ def _both_ways(verdict: Mapping[str, Any], scores: Mapping[str, Any], name: str,
 
 
 def over_forgets(verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> bool:
-    """Return whether any score says that more was forgotten than retraining forgets."""
+    """Return whether the protocol, or before it rules any score, says that more was forgotten than retraining forgets."""
+    if "forgetting" in verdict:
+        return bool(verdict["forgetting"] == _OVER)
     return any(scores[n]["why"].startswith(_OVER) for n in verdict["distinguishable"])
 
 

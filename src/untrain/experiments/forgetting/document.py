@@ -15,10 +15,10 @@ from untrain.core.file_digests import file_digest
 from untrain.core.paths import user_path
 from untrain.data.fingerprint import print_of
 from untrain.data.readers.table_files import is_path
+from untrain.experiments.forgetting.attempt import Try
 from untrain.experiments.forgetting.measurements import Judgement, Sides, alike_document
 from untrain.experiments.forgetting.opened_model import OpenedModel
 from untrain.experiments.forgetting.requests import DrawnRequest
-from untrain.experiments.forgetting.tries import Try
 
 Document = dict[str, Any]
 WITHOUT_AUDIT = "what an attacker could find who has retrained models or the old checkpoint: that takes an audit (--audit)"

@@ -21,8 +21,10 @@ from untrain.experiments.audits.checkpoints import read_state
 from untrain.experiments.audits.store_models import store_checkpoints
 from untrain.experiments.comparison import Comparison, Todo
 from untrain.experiments.dispatch import KeyedJob
+from untrain.experiments.forgetting.measurements import Sides, judge
 from untrain.experiments.forgetting.opened_model import OpenedModel
 from untrain.experiments.forgetting.own_data import own_data
+from untrain.experiments.forgetting.proxy import proxy_document
 from untrain.experiments.forgetting.requests import DrawnRequest
 from untrain.experiments.forgetting.training_script import (
     Scripted,
@@ -172,13 +174,14 @@ def plan_audit(opened: OpenedModel, drawn: DrawnRequest, choices: AuditChoices, 
     return PlannedAudit(opened, scene, ids, choices, setting, choices.oracles or FOR_ONE, originals, seed)
 
 
-def evidence(planned: PlannedAudit, model: nn.Module, name: str, folder: Path) -> Document:
+def evidence(planned: PlannedAudit, model: nn.Module, name: str, sides: Sides, folder: Path) -> Document:
     """Train what the store lacks, compare a new checkpoint with it, and write the report.
 
     Args:
         planned: the audit.
         model: the new checkpoint's.
         name: of the method.
+        sides: examples by which models were judged without oracles.
         folder: where the report goes.
 
     Raises:
@@ -192,6 +195,8 @@ def evidence(planned: PlannedAudit, model: nn.Module, name: str, folder: Path) -
         alike = scene.learner.deterministic
         ours = store_checkpoints([model.state_dict()], scene, setting, "unlearned", store, alike)
         first = store_checkpoints([planned.opened.model.state_dict()], scene, setting, "originals", store, alike)
+    judged = [load_model(scene, store.tensors(key, "weights"), planned.seed) for key in dict.fromkeys(keys["oracle"])]
+    likenesses = [judge(each, sides, planned.opened.task).alike for each in (model, *judged)]
     keys["oracle"] = stand_in(keys["oracle"], 1) if alike else keys["oracle"]
     models = models_by_role(ours, keys["oracle"], [*first, *keys["original"]], name)
     options = RunOptions(setting, on_progress=choices.on_progress)
@@ -199,7 +204,8 @@ def evidence(planned: PlannedAudit, model: nn.Module, name: str, folder: Path) -
     more: Document = {**options.stated, **({"warnings": list(dict.fromkeys(meter.notes))} if meter.notes else {})}
     entry = save_run(scene, models, counts, store, setting, more, inputs=False)
     run = publish_audit(entry, store, options, ReportOptions(folder, images=False), cost)
-    return _document(planned, run, folder) | {"seconds": time.perf_counter() - began}
+    proxy = proxy_document(likenesses[0], likenesses[1:])
+    return _document(planned, run, folder) | {"proxy": proxy, "seconds": time.perf_counter() - began}
 
 
 def _by_learner(planned: PlannedAudit, store: Store) -> dict[str, list[str]]:
@@ -260,9 +266,10 @@ def _document(planned: PlannedAudit, run: Document, folder: Path) -> Document:
     if row["error"]:
         raise RunFailed(row["error"])
     verdict, script = row["verdict"], planned.choices.script
+    oracles = 1 if planned.scene.learner.deterministic else run["oracles"]
     return {
         "conclusion": verdict["sentence"], "tests": verdict["detail"], "outcome": verdict["outcome"],
-        "protocol": verdict["protocol"], "oracles": 1 if planned.scene.learner.deterministic else run["oracles"], "originals": 1 + planned.originals,
+        "protocol": verdict["protocol"], "oracles": oracles, "originals": 1 + planned.originals,
         "trained_by": repr(planned.opened.learner) if script is None else " ".join(script.words),
         "assumed": "" if script is not None else planned.opened.assumed,
         "scores": {name: score for name, score in row["scores"].items() if score["value"] is not None},

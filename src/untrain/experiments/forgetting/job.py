@@ -12,6 +12,7 @@ import numpy as np
 from torch import nn
 
 from untrain.core.errors import BadInput, DamageAlarm, DataError, ModelError, RequestError, RunFailed
+from untrain.core.events import Event, Log
 from untrain.core.metering import add_note, metered
 from untrain.data.column_roles import DataChoices
 from untrain.data.examples import Examples, take
@@ -19,16 +20,19 @@ from untrain.data.near_duplicates import exact_twins
 from untrain.data.requests.ids import Ids
 from untrain.data.requests.verbs import covered
 from untrain.data.understood import understand
+from untrain.experiments.forgetting.attempt import Try, TrySetting, attempt, model_of
 from untrain.experiments.forgetting.document import begun, ended, with_audit
 from untrain.experiments.forgetting.earlier import audited_later, candidates
+from untrain.experiments.forgetting.events import begun_event, ended_events
 from untrain.experiments.forgetting.evidence import AuditChoices, PlannedAudit, evidence, plan_audit
 from untrain.experiments.forgetting.measurements import Judgement, Sides, Tolerance, alarm_text, judge
 from untrain.experiments.forgetting.opened_model import ModelChoices, OpenedModel
 from untrain.experiments.forgetting.opening import open_model
 from untrain.experiments.forgetting.plan import plan_document, plan_lines
 from untrain.experiments.forgetting.price import Method, step_price
+from untrain.experiments.forgetting.recorded import note_unseen, open_recorded
 from untrain.experiments.forgetting.requests import DrawnRequest, GivenRequest, draw, forget_set_of, twins_left
-from untrain.experiments.forgetting.tries import Try, TrySetting, attempt, automatic, model_of
+from untrain.experiments.forgetting.tries import automatic
 from untrain.experiments.forgetting.writing import folder_of_audit, place_of, write_checkpoint, write_document
 from untrain.experiments.scenarios._set_apart import set_apart
 from untrain.maths.damage import allowed_rise
@@ -58,6 +62,8 @@ class ForgetJob:
         accept_damage: whether a model is written although it got worse.
         seed: of every draw.
         say: prints a line.
+        log: takes events; None where nobody does.
+        kept: folder of the record of its training; None for one beside the checkpoint, if any.
         audit: how the new checkpoint is audited; None for not at all.
     """
 
@@ -76,6 +82,8 @@ class ForgetJob:
     accept_damage: bool
     seed: int
     say: Callable[[str], None]
+    log: Log | None = None
+    kept: str | Path | None = None
     audit: AuditChoices | None = None
 
 
@@ -91,12 +99,14 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
     with metered() as meter:
         data = understand(job.data, job.columns)
         valid = None if job.valid is None else understand(job.valid, job.columns)
-        opened = _without_seen(open_model(job.model, data, valid, job.choices))
+        opened, record = open_recorded(job.model, data, valid, job.choices, job.kept)
+        opened = _without_seen(opened)
         there = [] if job.audit is None else candidates(opened.path, job.out)
         out = place_of(opened.path, None if there else job.out)
         drawn = draw(job.asked, opened.train)
         twins = twins_left(opened.train, drawn.forget_set)
         drawn, included = _with_twins(drawn, twins, job.twins, opened.train)
+        note_unseen(record, opened.train.ids[np.asarray(drawn.forget_set.rows)].tolist(), opened.train.ids.tolist())
         planned = None if job.audit is None else plan_audit(opened, drawn, job.audit, job.seed)
         notes = list(meter.notes)
     retain = len(opened.train) - len(drawn.forget_set.rows)
@@ -117,11 +127,12 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
         place = f"#{opened.place}" if opened.place and "#" in str(job.model) else ""
         model = open_model(f"{earlier['out']['path']}{place}", data, valid, job.choices).model
         job.say(f"{earlier['out']['path']} is of this very request, and is audited now")
-        return _audited(planned, earlier, model)
+        return _audited(planned, earlier, model, sides)
     out = place_of(opened.path, job.out) if there else out
     setting = TrySetting(
-        opened, drawn.forget_set, shown, sides, before, job.tolerance, job.gap, price, job.budget, job.seed
+        opened, drawn.forget_set, shown, sides, before, job.tolerance, job.gap, price, job.budget, job.seed, job.log, record
     )  # fmt: skip
+    _emit(job, begun_event(document))
     tries, chosen, why = _tried(job, setting)
     document |= {"tries": [each.document for each in tries], "why": why}
     if chosen is None or (chosen.alarms and not job.accept_damage):
@@ -134,8 +145,10 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
         whole = write_checkpoint(opened, model_of(chosen), out, document)
     for note in meter.notes:
         job.say(note)
+    for event in ended_events(whole):
+        _emit(job, event)
     whole["notes"] = [*whole["notes"], *meter.notes]
-    return whole if planned is None else _audited(planned, whole, model_of(chosen))
+    return whole if planned is None else _audited(planned, whole, model_of(chosen), sides)
 
 
 def _unlike(opened: OpenedModel, chosen: Try, before: Judgement) -> str:
@@ -151,7 +164,7 @@ def _unlike(opened: OpenedModel, chosen: Try, before: Judgement) -> str:
     )
 
 
-def _audited(planned: PlannedAudit, document: Document, model: nn.Module) -> Document:
+def _audited(planned: PlannedAudit, document: Document, model: nn.Module, sides: Sides) -> Document:
     """Audit a checkpoint that is written, and write its document anew.
 
     Raises:
@@ -159,13 +172,18 @@ def _audited(planned: PlannedAudit, document: Document, model: nn.Module) -> Doc
     """
     out = Path(document["out"]["path"])
     try:
-        found = evidence(planned, model, document["method"], folder_of_audit(out))
+        found = evidence(planned, model, document["method"], sides, folder_of_audit(out))
     except (BadInput, RunFailed) as error:
         again = "the same command tries the audit again"
         raise RunFailed(f"{out} is written, and its audit failed: {error}; {again}") from error
     whole = with_audit(document, found)
     write_document(whole)
     return whole
+
+
+def _emit(job: ForgetJob, event: Event) -> None:
+    if job.log is not None:
+        job.log(event)
 
 
 def _without_seen(opened: OpenedModel) -> OpenedModel:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-from torch import nn
-
-from untrain.core.errors import DataError, ModelError
-from untrain.data.examples import Examples, batch_of, prototype, to_device
-from untrain.data.ragged import Ragged
+from untrain.data.examples import Examples, prototype, to_device
 from untrain.data.understood import Understood
-from untrain.experiments.forgetting.inputs import token_examples, tokens_of, transformed, vocabulary_of
+from untrain.experiments.forgetting.inputs import token_examples, tokens_of, transformed
 from untrain.experiments.forgetting.languages import open_language_folder
 from untrain.experiments.forgetting.opened_model import ModelChoices, OpenedModel
+from untrain.experiments.forgetting.prepared import LENGTH, name_of, prepared, shown_to
 from untrain.models.architectures.base import Architecture
 from untrain.models.architectures.huggingface import HuggingFace
 from untrain.models.architectures.huggingfacetext import HuggingFaceText
@@ -31,7 +24,6 @@ from untrain.training.learners.train import Train
 from untrain.training.steps import AdamW, Steps
 
 USUAL = Steps(lr=1e-3, epochs=20, batch=64, optimizer=AdamW())
-LENGTH = 512  # tokens of a row, where neither the user nor the model says
 GUESS = f"{USUAL!r}, a guess: say how the model was trained, by --steps"
 
 
@@ -44,30 +36,12 @@ def open_weights(source: str | Path, data: Understood, valid: Understood | None,
     """
     network = choices.network
     sides = [data, *([] if valid is None else [valid])]
-    columns = [transformed(each, choices.transform) if choices.transform is not None else None for each in sides]
-    words = any(each.roles.kind == "text" for each in sides)
-    if words and not all(isinstance(each, Ragged) for each in columns):
-        if not choices.tokenizer:
-            raise DataError(
-                f"{data.table.source}: inputs are texts, which the network takes as tokens: give --tokenizer FOLDER (with "
-                "tokenizer.json) or --transform package.module:function from a text to a list of token numbers"
-            )
-        columns = [tokens_of(each, choices.tokenizer, choices.length or LENGTH) for each in sides]
-    outputs = None if isinstance(network, Architecture) else _outputs(network, data, columns[0], words)
-    shown = [_shown(each, column, outputs, choices.device) for each, column in zip(sides, columns, strict=True)]
+    shown, task = prepared(sides, choices)
     train = shown[0]
-    task: Task = Classification(classes=train.classes)
-    if words:
-        rows = [each.x for each in shown]
-        length = choices.length or max(int(each.shape[1]) for each in rows)
-        vocabulary = max(int(each.values.max()) for each in rows) + 1
-        if choices.tokenizer:
-            vocabulary = vocabulary_of(choices.tokenizer)
-        task = TextClassification(length=length, vocabulary=vocabulary, classes=train.classes)
     steps = choices.steps or USUAL
     learner = Train(model=network, steps=steps, task=task)
     blank = prototype(train)
-    name = f"the network {_name(network)}"
+    name = f"the network {name_of(network)}"
     opened = open_checkpoint(source, lambda: learner.init(blank, 0), Path(str(source)).name, name)
     model = load_state(learner.init(blank, 0), opened.found.state).to(choices.device).eval()
     check_fit(model, task, train)
@@ -100,7 +74,7 @@ def open_model_folder(path: Path, data: Understood, valid: Understood | None, ch
         finished, make = HuggingFaceText(checkpoint=str(path)), HuggingFaceText(checkpoint=str(path), weights="fresh")
     else:
         columns = [transformed(each, choices.transform) if choices.transform is not None else None for each in sides]
-        shown = [_shown(e, c, folder.outputs, choices.device, folder.class_names) for e, c in zip(sides, columns, strict=True)]
+        shown = [shown_to(e, c, folder.outputs, choices.device, folder.class_names) for e, c in zip(sides, columns, strict=True)]
         task = Classification(classes=folder.outputs)
         finished, make = HuggingFace(checkpoint=str(path)), HuggingFace(checkpoint=str(path), weights="fresh")
     train = shown[0]
@@ -125,31 +99,3 @@ def _texts(folder: ModelFolder, sides: list[Understood], choices: ModelChoices) 
         rows = tokens_of(each, tokenizer, length)
         shown.append(to_device(token_examples(each, rows, folder.class_names, folder.outputs), choices.device))
     return shown, TextClassification(length=length, vocabulary=int(folder.config["vocab_size"]), classes=folder.outputs)
-
-
-def _shown(data: Understood, column: Any, outputs: int | None, device: str, names: tuple[str, ...] = ()) -> Examples:
-    """Data as the model is shown them, on its device."""
-    made = token_examples(data, column, names, outputs) if isinstance(column, Ragged) else data.examples(names, outputs, column)
-    return to_device(made, device)
-
-
-def _outputs(make: Callable[[], nn.Module], data: Understood, column: Any, words: bool) -> int:
-    """Number of outputs of a network, asked about the first row."""
-    one = token_examples(data, column, (), None) if words else data.examples(x=column)
-    task: Task = TextClassification(classes=2) if words else Classification(classes=2)
-    model = Train(model=make, task=task).init(prototype(one), 0).eval()
-    with torch.no_grad():
-        try:
-            outputs = task.forward(model, batch_of(one, np.arange(1)))
-        except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
-            line = (str(error).strip() or type(error).__name__).splitlines()[0]
-            shape = "rows of tokens" if words else f"shape {tuple(one.x.shape[1:])}"
-            raise ModelError(
-                f"the network {_name(make)} cannot take inputs of {shape}: {line}; --transform package.module:function makes what "
-                "it takes"
-            ) from None
-    return int(outputs.shape[-1])
-
-
-def _name(network: Any) -> str:
-    return str(getattr(network, "__qualname__", None) or repr(network))

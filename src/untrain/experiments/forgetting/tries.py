@@ -1,27 +1,16 @@
-"""Tries of methods on an opened model, each judged before anything is written; 'auto' goes from cheap to dear."""
+"""Tries of methods on an opened model; 'auto' goes from cheap to dear."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-import numpy as np
-from torch import nn
-
-from untrain.core.errors import ModelError, RunFailed
-from untrain.core.metering import metered
-from untrain.data.examples import take
-from untrain.data.requests.base import ForgetSet
-from untrain.experiments.forgetting.measurements import Judgement, Sides, Tolerance, alarm_text, alarms, alike_document, judge
-from untrain.experiments.forgetting.opened_model import OpenedModel
-from untrain.experiments.forgetting.price import Method, StepPrice, steps_in
-from untrain.experiments.forgetting.requests import forget_set_of
+from untrain.core.errors import RunFailed
+from untrain.experiments.forgetting.attempt import Try, TrySetting, attempt
+from untrain.experiments.forgetting.price import Method, steps_in
 from untrain.models.tasks.causallm import CausalLM
-from untrain.training.problem import Problem, problem
 from untrain.training.steps import Constant, Steps
-from untrain.unlearners.base import Outcome
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.gradascent import GradAscent
 from untrain.unlearners.neggrad import NegGrad
@@ -32,128 +21,6 @@ CHEAP = 60.0  # seconds of training again within which nothing else is tried fir
 COARSE = 0.1  # standard error of the comparison with unseen rows, above which it shows nothing: of 8 rows and fewer
 FIRST, FACTOR = 0.3, 4.0  # the first step size as a share of the learner's, and how far the next one is from it
 MOST = 6  # step sizes of one method
-Finding = dict[str, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class TrySetting:
-    """All that tries share.
-
-    Args:
-        opened: the model and its data.
-        forget_set: the rows to forget.
-        shown: rows of the training data that approximate methods see; those set apart to measure are not among them.
-        sides: examples by which models are judged.
-        before: the original model on these.
-        tolerance: what a model may lose.
-        gap: largest distance of the area from one half.
-        price: of a step.
-        budget: share of training again that all approximate tries together may cost.
-        seed: of every draw.
-    """
-
-    opened: OpenedModel
-    forget_set: ForgetSet
-    shown: np.ndarray[Any, Any]
-    sides: Sides
-    before: Judgement
-    tolerance: Tolerance
-    gap: float
-    price: StepPrice
-    budget: float
-    seed: int
-
-
-@dataclass(frozen=True, eq=False)
-class Try:
-    """One method and what became of it.
-
-    Args:
-        method: its spelling.
-        outcome: the model with its guard and cost; None where the method failed or was not begun.
-        after: the model on all sides; None where there is none.
-        alarms: numbers that got worse by more than is allowed.
-        reason: why it failed or was not begun; empty else.
-        document: all of it, for JSON.
-    """
-
-    method: str
-    outcome: Outcome | None
-    after: Judgement | None
-    alarms: list[Finding]
-    reason: str
-    document: Finding
-
-    @property
-    def harmless(self) -> bool:
-        """Return whether there is a model, and no alarm about it."""
-        return self.outcome is not None and not self.alarms
-
-    @property
-    def unmoved(self) -> bool:
-        """Return whether the method failed since its steps were too small to move a weight."""
-        return "moved no parameter" in self.reason
-
-    def to_text(self) -> str:
-        """The try in one line."""
-        if self.reason:
-            return f"{self.method}: {self.reason}"
-        alike = self.document["alike"]
-        looks = "" if alike is None else f"; area {alike['area']:.3f} (standard error {alike['error']:.3f})"
-        ends = "; ".join(map(alarm_text, self.alarms)) or "no damage"
-        return f"{self.method}: {self.document['cost']['seconds']:.1f} s{looks}; {ends}"
-
-
-def attempt(setting: TrySetting, method: Method, limit: float | None = None) -> Try:
-    """Run a method and judge its model, with weights as they will be stored.
-
-    Args:
-        setting: what tries share.
-        method: to run.
-        limit: operations at which it stops; None for no limit.
-
-    Raises:
-        ModelError: it trains again, and that cannot be done.
-    """
-    opened, name = setting.opened, repr(method)
-    if isinstance(method, Retrain) and opened.obstacle:
-        raise ModelError(opened.obstacle)
-    try:
-        with metered(limit, "the budget") as meter:
-            outcome = method.run(opened.model, _posed(setting, method))
-            spent = meter.read()
-        notes = [note for note in meter.notes if note not in outcome.notes]
-        model = opened.rounded(outcome.model)
-        after = judge(model, setting.sides, opened.task)
-    except RunFailed as error:
-        reason = " ".join(str(error).split())
-        return Try(name, None, None, [], reason, {"method": name, "failed": reason})
-    found = alarms(setting.before, after, setting.tolerance, isinstance(method, Retrain))
-    document = {
-        "method": name, "failed": "", "cost": asdict(outcome.cost), "share": _share(setting, spent.flops),
-        "guard": asdict(outcome.guard), "validation": after.held_out.document(), "retain": after.retain.document(),
-        "forget": after.forget.document(), "alike": alike_document(after.alike, setting.gap), "alarms": found,
-        "notes": [*outcome.notes, *notes],
-    }  # fmt: skip
-    return Try(name, replace(outcome, model=model), after, found, "", document)
-
-
-def _share(setting: TrySetting, flops: int | None) -> float | None:
-    """Share of the operations of training again."""
-    whole = setting.price.retraining_operations
-    return None if flops is None or not whole else flops / whole
-
-
-def _posed(setting: TrySetting, method: Method) -> Problem:
-    """The problem that a method sees: training again learns from every row that stays, others from those not set apart."""
-    opened, train = setting.opened, setting.opened.train
-    forget_set = setting.forget_set
-    if not isinstance(method, Retrain) and len(setting.shown) < len(train):
-        at = np.searchsorted(setting.shown, np.asarray(forget_set.rows))
-        train = take(train, setting.shown)
-        forget_set = forget_set_of(train, at)
-    valid = opened.valid if "valid" in method.needed() else None
-    return replace(problem(train, forget_set, opened.learner, valid, seed=setting.seed), recorded=True)
 
 
 def automatic(setting: TrySetting, say: Callable[[str], None]) -> tuple[list[Try], Try | None, str]:
@@ -280,14 +147,3 @@ def _examples(setting: TrySetting, method: Method) -> float:
         return float(steps.epochs * forget)
     retain = len(setting.shown) - forget
     return float(steps.epochs * retain * (2 if isinstance(method, NegGrad) else 1))
-
-
-def model_of(made: Try) -> nn.Module:
-    """The model of a try that has one.
-
-    Raises:
-        RunFailed: it has none.
-    """
-    if made.outcome is None:
-        raise RunFailed(f"{made.method}: {made.reason}")
-    return made.outcome.model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from itertools import chain, count
@@ -14,9 +15,11 @@ from untrain.core.atomic_write import atomic_write, sync
 from untrain.core.environment import absolute
 from untrain.core.errors import BadInput, DataError
 from untrain.core.file_digests import file_digest
+from untrain.core.metering import add_note
 from untrain.core.paths import user_path
 from untrain.core.work_files import clear, hidden_name
 from untrain.experiments.forgetting.opened_model import OpenedModel
+from untrain.reports.model_card import model_card, with_section
 
 Document = dict[str, Any]
 
@@ -71,6 +74,18 @@ def sidecar_of(file: Path) -> Path:
     return file.with_name(f"{file.name}.json")
 
 
+def _add_to_card(file: Path, document: Document) -> None:
+    """Write what was forgotten into the model card of a folder that has one; a note says so, or why not."""
+    if not file.is_file():
+        return
+    try:
+        file.write_text(with_section(file.read_text(encoding="utf-8"), model_card(document)), encoding="utf-8")
+    except UnicodeDecodeError:
+        add_note("README.md is not UTF-8, and does not say what was forgotten: `untrain card` prints the section")
+        return
+    add_note("README.md has a section on what was forgotten, without any id; `untrain card` writes it anew after an audit")
+
+
 def write_document(document: Document) -> None:
     """Write the document beside its checkpoint anew.
 
@@ -98,19 +113,52 @@ def write_checkpoint(opened: OpenedModel, model: nn.Module, out: Path, document:
     Raises:
         DataError: they cannot be written.
     """
-    fresh = out.with_name(hidden_name(out.name))
+    wanted = out
+    fresh, notes = out.with_name(hidden_name(out.name)), out.with_name(hidden_name(sidecar_of(out).name))
     try:
         opened.write(model, fresh)
+        _add_to_card(fresh / "README.md", document)
         for each in [*fresh.iterdir(), fresh] if fresh.is_dir() else [fresh]:
             sync(each)
-        out = _free(out)  # another run may have written there since it began; hours of work are not lost for that
-        whole = {**document, "out": {"path": str(out), "sha256": file_digest(fresh)}}
-        with atomic_write(sidecar_of(out)) as work:
-            work.write_text(_text(whole), encoding="utf-8")
-        os.rename(fresh, out)
+        digest = file_digest(fresh)
+        while True:
+            out = _free(wanted)  # another run may have written there since it began; hours of work are not lost for that
+            whole = {**document, "out": {"path": str(out), "sha256": digest}}
+            notes.write_text(_text(whole), encoding="utf-8")
+            sync(notes)
+            if _place(notes, sidecar_of(out)):
+                if _place(fresh, out):
+                    break
+                sidecar_of(out).unlink()
         sync(out.parent)
     except OSError as error:
         raise DataError(f"cannot write {out}: {error.strerror or error}") from None
     finally:
         clear(fresh)
+        clear(notes)
     return whole
+
+
+def _place(fresh: Path, place: Path) -> bool:
+    """Put a file or a folder where nothing is; False where something came to be there at the same moment, which stays."""
+    try:
+        if fresh.is_dir():
+            os.rename(fresh, place)  # which replaces an empty folder, and nothing else
+        else:
+            _link(fresh, place)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            raise
+        return False
+    return True
+
+
+def _link(fresh: Path, place: Path) -> None:
+    """Link a file to a free name, which unlike a rename replaces nothing."""
+    try:
+        os.link(fresh, place)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: the name is taken first
+        os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        os.replace(fresh, place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -117,6 +117,16 @@ def class_chart(populations: Mapping[str, SideOutputs], classes: int, names: Seq
     shown = tuple(formatting.cut(formatting.label_text(c, names), NAME) for c in ticks)
     x = Axis("Class", "", -0.6, classes - 0.4, ticks, shown)
     return Chart(tuple(traces), x, Axis("Accuracy", PERCENT), 320 + _upright(shown))
+
+
+def by_name(chart: Chart, label: str) -> Chart:
+    """The same chart, in which the unlearned models bear the name of their method."""
+    ours = "Unlearned"
+    traces = tuple(
+        replace(t, name=label if t.name == ours else t.name, hover=tuple(h.replace(f"{ours}, ", f"{label}, ", 1) for h in t.hover))
+        for t in chart.traces
+    )
+    return replace(chart, traces=traces)
 
 
 def _upright(names: Sequence[str]) -> int:

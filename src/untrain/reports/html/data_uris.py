@@ -35,9 +35,9 @@ def _stretched(image: Array, low: float, high: float) -> Array:
     return np.asarray(np.clip(np.rint(255 * scaled), 0, 255), dtype=np.uint8)
 
 
-def data_uri(pixels: Array) -> str:
-    """An image (c, h, w) of uint8 as an inline PNG; large ones are thinned."""
-    step = -(-max(pixels.shape[1:]) // LARGEST)
+def data_uri(pixels: Array, side: int = LARGEST) -> str:
+    """An image (c, h, w) of uint8 as an inline PNG; those of more than ``side`` pixels are thinned."""
+    step = -(-max(pixels.shape[1:]) // side)
     return "data:image/png;base64," + base64.b64encode(png(pixels[:, ::step, ::step])).decode("ascii")
 
 

@@ -129,8 +129,13 @@ def _drawn(material: Material) -> Callable[[int], dict[str, Any]]:
     return (lambda at: {}) if material.shown is None else drawings(material.shown)
 
 
-def drawings(shown: Sequence[Shown]) -> Callable[[int], dict[str, Any]]:
-    """A function from a place to the fields of a tile that show the example there; images are scaled by the range of all."""
+def drawings(shown: Sequence[Shown], side: int = data_uris.LARGEST) -> Callable[[int], dict[str, Any]]:
+    """A function from a place to the fields of a tile that show the example there; images are scaled by the range of all.
+
+    Args:
+        shown: the examples.
+        side: pixels of a picture at most.
+    """
     if misshapen(shown):
         return lambda at: {}
     images = {at: s.image for at, s in enumerate(shown) if s.kind == "image" and s.image is not None}
@@ -138,7 +143,7 @@ def drawings(shown: Sequence[Shown]) -> Callable[[int], dict[str, Any]]:
 
     def fields(at: int) -> dict[str, Any]:
         if at in pixels:
-            return {"picture": data_uris.data_uri(pixels[at])}
+            return {"picture": data_uris.data_uri(pixels[at], side)}
         return {"quote": snippet(shown[at].text), "cells": tuple((snippet(n, 40), snippet(v, 80)) for n, v in shown[at].cells)}
 
     return fields

@@ -41,8 +41,15 @@ def payers(row: Mapping[str, Any], classes: Sequence[str] | None = None) -> Paye
     groups, level = row["paid"], row["verdict"]["level"] or 0.0
     if not groups:
         return None
-    clear = sum(_clear(group[side], level) for group in groups for side in ("test", "forget"))
-    return Payers(tuple(_line(group, level, classes) for group in groups[:SHOWN]), len(groups), clear)
+    margin = _margin(row)
+    clear = sum(_mark(group[side], level, margin) == "distinguishable" for group in groups for side in ("test", "forget"))
+    return Payers(tuple(_line(group, level, margin, classes) for group in groups[:SHOWN]), len(groups), clear)
+
+
+def _margin(row: Mapping[str, Any]) -> float:
+    """The margin of test accuracy, so that a group is judged as the whole test set is; 0 where it was not tested."""
+    verdict = row["scores"].get("test_accuracy", {}).get("verdict")
+    return float(verdict["margin"]) if verdict else 0.0
 
 
 def group_name(name: str, classes: Sequence[str] | None) -> str:
@@ -51,22 +58,28 @@ def group_name(name: str, classes: Sequence[str] | None) -> str:
     return f"class {formatting.label_text(int(number), classes)}" if kind == "class" and number.isdecimal() else name
 
 
-def _clear(part: Mapping[str, Any] | None, level: float) -> bool:
-    return bool(part) and part["p"] is not None and part["p"] <= level  # type: ignore[index]
+def _mark(part: Mapping[str, Any] | None, level: float, margin: float) -> str:
+    """The mark of a difference that is more than chance: it equals retraining where its interval lies within the margin."""
+    if part is None or part["p"] is None or part["p"] > level:
+        return ""
+    known = part["low"] is not None and part["high"] is not None
+    return "indistinguishable" if known and -margin <= part["low"] and part["high"] <= margin else "distinguishable"
 
 
-def _line(group: Mapping[str, Any], level: float, classes: Sequence[str] | None) -> Payer:
+def _line(group: Mapping[str, Any], level: float, margin: float, classes: Sequence[str] | None) -> Payer:
     sides = [(side, group[side]) for side in ("test", "forget")]
     sizes = ", ".join(f"{part['examples']:,} {side}" for side, part in sides if part)
-    return Payer(group_name(group["group"], classes), sizes, tuple(cell for _, part in sides for cell in _cells(part, level)))
+    return Payer(
+        group_name(group["group"], classes), sizes, tuple(cell for _, part in sides for cell in _cells(part, level, margin))
+    )
 
 
-def _cells(part: Mapping[str, Any] | None, level: float) -> tuple[Cell, ...]:
+def _cells(part: Mapping[str, Any] | None, level: float, margin: float) -> tuple[Cell, ...]:
     if part is None:
         return (_NONE, _NONE, _NONE)
     ours, theirs = (formatting.quantity(part[who], "fraction") for who in ("unlearned", "oracle"))
     difference = Cell(
         formatting.quantity(part["difference"], "fraction", gap=True), formatting.interval(part, "fraction", gap=True),
-        "distinguishable" if _clear(part, level) else "", "" if part["p"] is None else formatting.probability(part["p"], "p"),
+        _mark(part, level, margin), "" if part["p"] is None else formatting.probability(part["p"], "p"),
     )  # fmt: skip
     return Cell(ours, f"retrained {theirs}"), difference, Cell(formatting.quantity(part["floor"], "fraction", gap=True))

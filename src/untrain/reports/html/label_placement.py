@@ -19,6 +19,7 @@ NEAR = 8.0  # pixels between points that look like one
 GAP = 8.0  # pixels between a point and a label beside it
 # Whiskers leave no room above and below.
 DIRECTIONS = ((1.0, 0.0), (-1.0, 0.0), (0.7, 0.7), (0.7, -0.7), (-0.7, 0.7), (-0.7, -0.7))
+THICK = 3.0  # half the width of an upright line in pixels
 ALONG = np.linspace(0.1, 0.9, 9)[:, None]  # places on a line that are on no other label or point
 LINES = (14.0, 240.0)  # least and greatest length of a line to a label, in pixels
 STEP, TRIES = 10.0, 50  # pixels between places for such a label, and how many are tried for a line that crosses nothing
@@ -39,7 +40,9 @@ class Placed:
     line: bool
 
 
-def labels(views: Array, texts: Sequence[str], rooms: Array) -> list[Placed]:
+def labels(
+    views: Array, texts: Sequence[str], rooms: Array, clear: Array | None = None, halves: Array | None = None
+) -> list[Placed]:
     """Labels of all points, none on another or on a point, in any view; points that lie on each other share one, '3, 7, 12'.
 
     A label that finds no room near its point stands farther off, with a line; where there is none there either, its point shares
@@ -52,6 +55,8 @@ def labels(views: Array, texts: Sequence[str], rooms: Array) -> list[Placed]:
         views: places of the points in pixels to the right and upwards, (v, n, 2), in each of the plot's sizes.
         texts: of the points, (n,), in the order in which a shared label lists them.
         rooms: width and height of the plot in each view, (v, 2).
+        clear: middles of boxes that no label covers, (v, o, 2); None for none.
+        halves: of their sizes, (v, o, 2).
     """
     groups: list[list[int]] = []
     for at in range(len(texts)):
@@ -60,7 +65,7 @@ def labels(views: Array, texts: Sequence[str], rooms: Array) -> list[Placed]:
         groups.append([at]) if group is None else group.append(at)
     while True:
         groups.sort(key=len, reverse=True)  # the largest labels choose first
-        placed = _place(groups, views, texts, rooms)
+        placed = _place(groups, views, texts, rooms, clear, halves)
         if len(placed) == len(groups):
             return sorted(placed, key=lambda p: p.point)
         stuck = groups.pop(len(placed))
@@ -77,9 +82,9 @@ def text_size(text: str) -> tuple[float, float]:
 
 def beside(
     x: Sequence[float], y: Sequence[float], texts: Sequence[str], across: Axis, up: Axis, height: int,
-    sizes: Sequence[tuple[int, int]] = WIDE,
+    sizes: Sequence[tuple[int, int]] = WIDE, upright: Sequence[tuple[float, float, float]] = (),
 ) -> tuple[Label, ...]:  # fmt: skip
-    """Labels of the points of a chart.
+    """Labels of the points of a chart; they lie on no upright line unless that would cost a point its own.
 
     Args:
         x: places along the horizontal axis, (n,).
@@ -89,11 +94,23 @@ def beside(
         up: the vertical axis, with its ends.
         height: of the chart, in pixels.
         sizes: widths of the plot in which labels must fit, each with what legend and axis take of the height.
+        upright: lines to keep clear of, such as whiskers: place along the horizontal axis, lower end, upper end.
     """
     rooms = np.array([(width, height - frame) for width, frame in sizes], dtype=float)
     shares = np.stack([_shares(x, across), _shares(y, up)], axis=1)
-    placed = labels(rooms[:, None] * shares, texts, rooms)
+    views = rooms[:, None] * shares
+    placed = labels(views, texts, rooms, *_boxes(upright, across, up, rooms))
+    bare = labels(views, texts, rooms) if upright else placed
+    placed = bare if len(bare) > len(placed) else placed
     return tuple(Label(p.text, x[p.point], y[p.point], p.right, p.up, p.line) for p in placed)
+
+
+def _boxes(upright: Sequence[tuple[float, float, float]], across: Axis, up: Axis, rooms: Array) -> tuple[Array, Array]:
+    """Middles and halves of boxes around upright lines in each view, (v, o, 2)."""
+    x = _shares([at for at, _, _ in upright], across)
+    low, high = (_shares([line[end] for line in upright], up) for end in (1, 2))
+    middles = rooms[:, None] * np.stack([x, (low + high) / 2], axis=1)
+    return middles, np.maximum(rooms[:, None] * np.stack([np.zeros_like(x), (high - low) / 2], axis=1), THICK)
 
 
 def _shares(values: Sequence[float], axis: Axis) -> Array:
@@ -104,10 +121,15 @@ def _shares(values: Sequence[float], axis: Axis) -> Array:
     return np.asarray((places - ends[0]) / max(ends[1] - ends[0], 1e-9))
 
 
-def _place(groups: Sequence[Sequence[int]], views: Array, texts: Sequence[str], rooms: Array) -> list[Placed]:
+def _place(
+    groups: Sequence[Sequence[int]], views: Array, texts: Sequence[str], rooms: Array, clear: Array | None, sizes: Array | None
+) -> list[Placed]:
     """Labels of the groups in order, up to the first that finds no room; a single one stands beside its point all the same."""
     n = len(texts)
-    centres, halves = views, np.full((n, 2), MARKER)
+    centres, halves = views, np.full((len(views), n, 2), MARKER)
+    if clear is not None and sizes is not None:
+        centres, halves = np.concatenate([centres, clear], axis=1), np.concatenate([halves, sizes], axis=1)
+        n += clear.shape[1]  # a line to a label may begin among these
     placed: list[Placed] = []
     for group in groups:
         point, names = views[:, group[0], None], [texts[at] for at in group]
@@ -122,14 +144,14 @@ def _place(groups: Sequence[Sequence[int]], views: Array, texts: Sequence[str], 
                 break
             # A line begins among its point's neighbours; those farther off it should not cross, nor labels.
             away = np.linalg.norm(centres - point, axis=2).min(0) > 2 * NEAR
-            others = np.flatnonzero(away | (np.arange(len(halves)) >= n))
-            lines = (o for o in free[:TRIES] if not _covered(point + ALONG * o, 0.0, centres[:, others], halves[others]).any())
+            others = np.flatnonzero(away | (np.arange(halves.shape[1]) >= n))
+            lines = (o for o in free[:TRIES] if not _covered(point + ALONG * o, 0.0, centres[:, others], halves[:, others]).any())
             offset = next(lines, free[0])
         else:
             offset = free[0] if len(free) else near[0]
         placed.append(Placed(text, group[0], float(offset[0]), float(offset[1]), far))
         centres = np.concatenate([centres, point + offset], axis=1)
-        halves = np.concatenate([halves, half[None]])
+        halves = np.concatenate([halves, np.broadcast_to(half, (len(views), 1, 2))], axis=1)
     return placed
 
 
@@ -156,7 +178,7 @@ def _free(offsets: Array, point: Array, half: Array, centres: Array, halves: Arr
 
 def _covered(places: Array, half: Array | float, centres: Array, halves: Array) -> Array:
     """Mark the boxes of half a size around (v, k, 2) places that lie on any of the boxes around (v, m, 2) in any view, (k,)."""
-    return np.asarray((np.abs(places[:, :, None] - centres[:, None]) < half + halves).all(-1).any((0, 2)))
+    return np.asarray((np.abs(places[:, :, None] - centres[:, None]) < half + halves[:, None]).all(-1).any((0, 2)))
 
 
 def _beside(half: Array) -> Array:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
+from untrain.evaluation.protocols.endpoints import about
 from untrain.evaluation.protocols.outcome import DAMAGED, HIDES, OPEN, PASSES, REMEMBERS
 from untrain.evaluation.protocols.outcome_wording import called
-from untrain.evaluation.protocols.protocol import ENDPOINTS
 from untrain.reports import formatting
 from untrain.reports.formatting import PERCENT
 from untrain.reports.html.chart_spec import Axis, Chart, Label, Trace
 from untrain.reports.html.label_placement import NARROW, WIDE, beside
 
-Array = np.ndarray[Any, Any]
 Document = Mapping[str, Any]
 Row = Mapping[str, Any]
 
 HEIGHT = 460
-SPREADS = 2.0  # of retrained models that the band of an endpoint reaches to either side
+LEAST, MOST = 0.1, 1000.0  # margins: what is nearer or farther is drawn there
 # Name in the legend, colour and symbol of each outcome.
 LOOKS: Mapping[str, tuple[str, str, str]] = {
     PASSES: ("Passes", "good", "circle"),
@@ -42,13 +39,15 @@ class OutcomeChart:
 
 @dataclass(frozen=True)
 class Upward:
-    """The vertical axis: title of the axis, its meaning, the band of retrained models, and row -> value, low, high."""
+    """The vertical axis: title, its meaning, the shaded band and what it is, and row -> value, low, high, and a remark on them."""
 
     title: str
     means: str
     shaded: str
     band: tuple[float, float] | None
     values: Mapping[str, tuple[float, float, float]]
+    words: Mapping[str, str]
+    log: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,52 +80,77 @@ def outcome_chart(document: Document) -> OutcomeChart | None:
     if costly:
         there = [(at, row) for at, row in there if row["cost"].get("share_of_retraining") is not None]
     points = [_point(at, row, labels[row["method"]], up, float(place), costly) for place, (at, row) in enumerate(there)]
-    captions = (up.means, *([up.shaded] if up.band else []), "Hollow marks are controls; lines are 95 % intervals.")
+    hollow = ("Hollow marks are controls, run to compare with.",) if any(p.control for p in points) else ()
+    captions = (up.means, *([up.shaded] if up.band else []), *hollow)
     return OutcomeChart(_drawn(points, up, costly, document["break_even"]["share"]), captions)
 
 
 def upward(rows: Sequence[Row]) -> Upward | None:
-    """The forget gap where a run has one; else the first endpoint of its protocol that it has."""
-    gaps = {row["method"]: score for row in rows if (score := row["scores"].get("forget_gap")) and score["value"] is not None}
-    if gaps:
-        values = {method: _scaled(score["value"], score["low"], score["high"], 100.0) for method, score in gaps.items()}
-        band = next((score["band"] for score in gaps.values()), None)
+    """The distance that decides, in margins, on the endpoint where a method is farthest; without endpoints the forget gap."""
+    worst = {row["method"]: found for row in rows if (found := farthest(row))}
+    if worst:
         return Upward(
-            "Forget gap, points",
-            "Up: points of accuracy on the examples to forget that a method loses beyond retraining; below 0, it loses fewer.",
-            "The shaded band is where 19 of 20 further sets of retrained models would lie.",
-            (100 * band[0], 100 * band[1]) if band else None, values,
+            "Distance from retraining (1 is allowed)",
+            "Up: distance from retraining, in multiples of what is allowed, on the measure on which a method is farthest; its line "
+            "holds what the test does not exclude.",
+            "The shaded band is what is allowed. To pass, a method has to lie in it with its whole line, and nothing else may give "
+            "it away.",
+            (LEAST, 1.0), {method: (d.value, d.low, d.high) for method, d in worst.items()},
+            {method: f"{formatting.significant(d.value)} times what is allowed in {d.name}" for method, d in worst.items()},
+            log=True,
         )  # fmt: skip
-    for name in ENDPOINTS:
-        judged = {row["method"]: j for row in rows for j in row["verdict"]["endpoints"] if j["name"] == name}
-        if judged:
-            return _endpoint(name, judged)
-    return None
-
-
-def _endpoint(name: str, judged: Mapping[str, Mapping[str, Any]]) -> Upward:
-    first = next(iter(judged.values()))
-    scale, unit = {"fraction": (100.0, "points"), "nats": (1.0, "logarithm")}.get(first["unit"], (1.0, str(first["unit"])))
-    words = called(name, first["unit"]).removeprefix("the ")
-    reach = SPREADS * scale * first["spread"]
+    gaps = {row["method"]: score for row in rows if (score := row["scores"].get("forget_gap")) and score["value"] is not None}
+    if not gaps:
+        return None
+    band = next((score["band"] for score in gaps.values()), None)
     return Upward(
-        f"{words[:1].upper()}{words[1:]}, above retraining, {unit}",
-        f"Up: {called(name, first['unit'])} of a method less that of retrained models.",
-        f"The shaded band is {SPREADS:g} standard deviations of single retrained models to either side.",
-        (-reach, reach) if reach else None,
-        {method: _scaled(j["difference"], j["low"], j["high"], scale) for method, j in judged.items()},
+        "Forget gap, points",
+        "Up: points of accuracy on the examples to forget by which a method is below retraining; below 0, it is above retraining. "
+        "Lines are 95 % intervals.",
+        "The shaded band is where 19 of 20 further groups of retrained models would lie.",
+        (100 * band[0], 100 * band[1]) if band else None,
+        {method: _scaled(score["value"], score["low"], score["high"]) for method, score in gaps.items()},
+        {method: f"forget gap {formatting.digits(100 * score['value'])}" for method, score in gaps.items()},
     )
 
 
-def _scaled(value: float, low: float | None, high: float | None, by: float) -> tuple[float, float, float]:
-    return by * value, by * (value if low is None else low), by * (value if high is None else high)
+@dataclass(frozen=True)
+class InMargins:
+    """A harmful difference from retraining and the ends of what its test does not exclude, in margins, and on which endpoint."""
+
+    value: float
+    low: float
+    high: float
+    name: str
+
+
+def farthest(row: Row) -> InMargins | None:
+    """The endpoint on which a method is farthest in a direction that does harm; None where it has none with a margin.
+
+    Args:
+        row: the method's, of the document.
+    """
+    found = [_in_margins(j) for j in row["verdict"]["endpoints"] if j["margin"] > 0]
+    return max(found, key=lambda d: d.value, default=None)
+
+
+def _in_margins(judged: Mapping[str, Any]) -> InMargins:
+    d, way = judged["difference"], about(judged["name"], judged["unit"]).way
+    sign = way or (1 if d >= 0 else -1)
+    ends = [sign * (d if end is None else end) / judged["margin"] for end in (judged["low"], judged["high"])]
+    value, low, high = (min(max(end, LEAST), MOST) for end in (sign * d / judged["margin"], min(ends), max(ends)))
+    return InMargins(value, low, high, called(judged["name"], judged["unit"]))
+
+
+def _scaled(value: float, low: float | None, high: float | None) -> tuple[float, float, float]:
+    return 100 * value, 100 * (value if low is None else low), 100 * (value if high is None else high)
 
 
 def _point(at: int, row: Row, label: str, up: Upward, place: float, costly: bool) -> Point:
     value, low, high = up.values[row["method"]]
     cost, outcome = row["cost"].get("share_of_retraining"), row["verdict"]["outcome"]
     lines = [f"{at} {label}", *([formatting.label(row["method"])] if formatting.label(row["method"]) != label else [])]
-    lines += [LOOKS[outcome][0], f"{up.title.partition(',')[0].lower()} {formatting.digits(value)}"]
+    lines += [LOOKS[outcome][0], up.words[row["method"]]]
     lines += [f"cost {formatting.share(cost)} of retraining"] if costly else []
     x = 100 * cost if costly else place
     # A value may lie outside an interval that resamples examples.
@@ -135,34 +159,39 @@ def _point(at: int, row: Row, label: str, up: Upward, place: float, costly: bool
 
 
 def _drawn(points: Sequence[Point], up: Upward, costly: bool, even: float) -> Chart:
-    x, y = np.array([p.x for p in points]), np.array([p.y for p in points])
-    most = max(100.0, x.max()) * 1.08
-    front = envelope(x, y, most) if costly else ()
-    ends = [
-        *(p.y - p.below for p in points),
-        *(p.y + p.above for p in points),
-        *(trace.y[0] for trace in front),
-        *(up.band or ()),
-        0.0,
-    ]
+    most = max(100.0, *(p.x for p in points)) * 1.25
+    ends = [*(p.y - p.below for p in points), *(p.y + p.above for p in points), *(up.band or ()), *([] if up.log else [0.0])]
     low, high = min(ends), max(ends)
-    room = max(0.06 * (high - low), 0.5 if up.title.endswith("points") else 0.01)
+    room = max(0.06 * (high - low), 0.5)
     across = (
         Axis("Cost, share of retraining", PERCENT, -0.05 * most, most)
         if costly
-        else Axis("Method, by its number in the table", "", -0.6, len(points) - 0.4, tuple(x), tuple(str(p.number) for p in points))
-    )
-    axis = Axis(up.title, "", float(low - room), float(high + room), zero=True)
+        else Axis("Method, by its number in the table", "", -0.6, len(points) - 0.4, tuple(p.x for p in points),
+                  tuple(str(p.number) for p in points))
+    )  # fmt: skip
+    axis = _margins(low, high) if up.log else Axis(up.title, "", float(low - room), float(high + room), zero=True)
+    axis = replace(axis, title=up.title)
     traces = [trace for outcome in LOOKS for trace in _traces(outcome, [p for p in points if p.outcome == outcome])]
-    wide = _labels(points, [p.label for p in points], across, axis, WIDE)
-    narrow = _labels(points, [str(p.number) for p in points], across, axis, NARROW)
-    return Chart((*front, *traces), across, axis, HEIGHT, up.band, 100 * even if costly else None, wide, narrow)
+    line = 100 * even if costly else None
+    wide = _labels(points, [p.label.replace(" @ ", "\n@ ") for p in points], across, axis, WIDE, line)
+    narrow = _labels(points, [str(p.number) for p in points], across, axis, NARROW, line)
+    return Chart(tuple(traces), across, axis, HEIGHT, up.band, line, wide, narrow)
+
+
+def _margins(low: float, high: float) -> Axis:
+    """An axis of multiples of a margin, by factors."""
+    places = tuple(m * 10.0**e for e in range(-1, 4) for m in (1, 2, 5) if low / 1.3 <= m * 10.0**e <= 1.3 * high)
+    return Axis("", "", low / 1.3, 1.3 * high, places, tuple(f"{p:g}" for p in places), log=True)
 
 
 def _labels(
-    points: Sequence[Point], texts: Sequence[str], across: Axis, up: Axis, sizes: Sequence[tuple[int, int]]
+    points: Sequence[Point], texts: Sequence[str], across: Axis, up: Axis, sizes: Sequence[tuple[int, int]], line: float | None
 ) -> tuple[Label, ...]:
-    return beside([p.x for p in points], [p.y for p in points], texts, across, up, HEIGHT, sizes)
+    """Labels that lie on no whisker and not on the upright line, where there is room."""
+    x, y = [p.x for p in points], [p.y for p in points]
+    drawn = [(p.x, p.y - p.below, p.y + p.above) for p in points if p.below or p.above]
+    drawn += [] if line is None or up.least is None or up.most is None else [(line, up.least, up.most)]
+    return beside(x, y, texts, across, up, HEIGHT, sizes, drawn)
 
 
 def _traces(outcome: str, points: Sequence[Point]) -> list[Trace]:
@@ -178,15 +207,3 @@ def _traces(outcome: str, points: Sequence[Point]) -> list[Trace]:
                 below=tuple(p.below for p in of_kind), above=tuple(p.above for p in of_kind),
             ))  # fmt: skip
     return made
-
-
-def envelope(costs: Array, gaps: Array, most: float) -> tuple[Trace, Trace]:
-    """The Pareto front as the least distance from 0 that any method reaches at that cost, drawn on both sides of 0."""
-    order = np.argsort(costs, kind="stable")
-    best = np.minimum.accumulate(np.abs(gaps)[order])
-    x = (*costs[order].tolist(), most)
-    y = (*best.tolist(), float(best[-1]))
-    return (
-        Trace("Nearest at that cost", x, y, "front", "stairs", "dot"),
-        Trace("", x, tuple(-v for v in y), "front", "stairs", "dot"),
-    )

@@ -69,8 +69,7 @@ def _post(at: float) -> dict[str, Any]:
 def _label(label: Words, log_x: bool, log_y: bool) -> dict[str, Any]:
     # Plotly places annotations on a logarithmic axis by the logarithm.
     at = {"x": math.log10(label["x"]) if log_x else label["x"], "y": math.log10(label["y"]) if log_y else label["y"]}
-    # The ground hides a line behind the text.
-    look = {"text": _plain(label["text"]), "font": {"color": _css("ink"), "size": 13}, "borderpad": 0, "bgcolor": _css("card")}
+    look = {"text": _plain(label["text"]), "font": {"color": _css("ink"), "size": 13}, "borderpad": 0}
     if not label["line"]:
         return {**at, **look, "showarrow": False, "xshift": label["right"], "yshift": label["up"]}
     lead = {"showarrow": True, "arrowhead": 0, "arrowwidth": 1, "arrowcolor": _css("quiet"), "standoff": 6}

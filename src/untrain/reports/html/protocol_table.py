@@ -21,7 +21,6 @@ Row = Mapping[str, Any]
 Judged = Mapping[str, Any]
 
 UNITS = {"fraction": "points", "nats": "%", "standard errors": "s.e."}
-FORGETTING, KEEPING = ("attack", "distance", "forget", "example"), ("test", "retain")  # what endpoints ask
 _MARKS = {"within": "within", "outside": "beyond", "open": "open"}
 _SEEN = 2.0  # margins that a strip reaches to either side
 _ALIKE = 1e-9  # retrained models do not spread that differ by less than this part of the margin

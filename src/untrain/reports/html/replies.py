@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from untrain.evaluation.protocols.outcome import DAMAGED, HIDES, PASSES, REMEMBERS
+from untrain.evaluation.protocols.outcome import PASSES
 from untrain.evaluation.protocols.outcome_wording import listed
 from untrain.reports import formatting, verdict_marks
-from untrain.reports.html.protocol_table import FORGETTING, KEEPING
 from untrain.reports.html.tables import labels_of
 from untrain.reports.tally import NAMED, contenders
 
@@ -29,41 +28,26 @@ def replies(document: Document) -> dict[str, str]:
 
 def forgot(rows: Sequence[Row], labels: Mapping[str, str]) -> str:
     """The methods that are shown to have forgotten, and those that remember."""
-    return _sorted(rows, labels, _forgetting, [
+    return _sorted(rows, labels, lambda row: str(row["verdict"]["forgetting"]), [
         ("forgot", ("is shown to have forgotten as retraining does", "are shown to have forgotten as retraining does")),
-        ("remembers", ("remembers", "remember")),
+        ("remembers", ("still knows the forget set", "still know the forget set")),
         ("hides", ("hides what it was to forget", "hide what they were to forget")),
-        ("over-forgets", ("over-forgets", "over-forget")),
+        ("over-forgets", ("forgot more than retraining does", "forgot more than retraining does")),
         ("open", ("is not shown to have forgotten", "are not shown to have forgotten")),
     ])  # fmt: skip
 
 
 def broke(rows: Sequence[Row], labels: Mapping[str, str]) -> str:
     """The methods that lose accuracy elsewhere."""
-    return _sorted(rows, labels, _keeping, [
-        ("broke", ("does worse elsewhere than retraining", "do worse elsewhere than retraining")),
+    return _sorted(rows, labels, lambda row: str(row["verdict"]["keeping"]), [
+        ("broke", ("does worse elsewhere than retraining by more than the margin",
+                   "do worse elsewhere than retraining by more than the margin")),
+        ("worse", ("does worse elsewhere, though whether by more than the margin is not shown",
+                   "do worse elsewhere, though whether by more than the margin is not shown")),
+        ("differs", ("answers otherwise elsewhere than retrained models", "answer otherwise elsewhere than retrained models")),
         ("kept", ("is shown to do as well elsewhere", "are shown to do as well elsewhere")),
-        ("open", ("is not shown to do as well elsewhere", "are not shown to do as well elsewhere")),
+        ("open", ("is not shown to do as well elsewhere, nor worse", "are not shown to do as well elsewhere, nor worse")),
     ])  # fmt: skip
-
-
-def _forgetting(row: Row) -> str:
-    judged = [j for j in row["verdict"]["endpoints"] if j["name"] in FORGETTING]
-    outside = {j["harm"] for j in judged if j["says"] == "outside"}
-    if row["verdict"]["outcome"] == REMEMBERS or "remembers" in outside:
-        return "remembers"
-    if row["verdict"]["outcome"] == HIDES:
-        return "hides"
-    if "over-forgets" in outside or (row["verdict"]["outcome"] == DAMAGED and row["verdict"]["counts"]["standing_out"]):
-        return "over-forgets"
-    # An endpoint that could not be had leaves it open.
-    whole = judged and not set(row["verdict"]["lacks"]) & set(FORGETTING)
-    return "forgot" if row["verdict"]["outcome"] == PASSES or (whole and all(j["says"] == "within" for j in judged)) else "open"
-
-
-def _keeping(row: Row) -> str:
-    says = [j["says"] for j in row["verdict"]["endpoints"] if j["name"] in KEEPING]
-    return "broke" if "outside" in says else "kept" if says and set(says) == {"within"} else "open"
 
 
 def gave_away(rows: Sequence[Row], labels: Mapping[str, str]) -> str:
@@ -95,7 +79,7 @@ def cost(rows: Sequence[Row], labels: Mapping[str, str]) -> str:
 
 
 def trust(document: Document) -> str:
-    """Say how often a perfect method would pass with so many models, or that the test shows nothing."""
+    """Say how often a method as good as retraining would pass with so many models, or that the test shows nothing."""
     first = formatting.lead(document["results"])
     models = f"{formatting.counted(document['seeds'], 'unlearned model')} and {document['oracles']} retrained ones"
     if first is None:
@@ -104,9 +88,9 @@ def trust(document: Document) -> str:
         return f"Hardly: with {models}, the test does not tell even untouched models from retrained ones."
     power = first["verdict"]["power"]
     if not power:
-        return f"With {models}, how often a perfect method would pass is not known."
+        return f"With {models}, how often a method as good as retraining would be shown to pass is not known."
     enough = ", so open outcomes say little" if power["passes"] < 0.5 else ""
-    return f"With {models}, a perfect method would pass {100 * power['passes']:.0f} times in 100{enough}."
+    return f"With {models}, a method as good as retraining would be shown to pass {100 * power['passes']:.0f} times in 100{enough}."
 
 
 def engineering(document: Document) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from untrain.evaluation.observation import CORRECTED
+from untrain.reports import formatting
 from untrain.reports.material import Material
 
 
@@ -34,12 +38,26 @@ def about(material: Material) -> str:
     fate = "are corrected, and the values that they had are" if is_correction(material) else "are"
     request = (
         f"{sizes['forget']:,} of {sizes['train']:,} training examples {fate} to be forgotten; "
-        f"{sizes['test']:,} test examples were not in the training set that untrain was given."
+        f"the {sizes['test']:,} test examples are not among them."
     )
     if is_repair(material):
-        return f"{request} {wrong:,} of the examples to forget have a wrong label, planted to see whether it can be repaired."
+        those = f"All {wrong:,}" if wrong == sizes["forget"] else f"{wrong:,}"
+        return f"{request} {those} of the examples to forget have a wrong label, planted to see whether it can be repaired."
     noise = f" {wrong:,} of the examples to forget and {others:,} of the other training examples have a wrong label."
     return request + (noise if wrong or others else "")
+
+
+def of_labels(document: Mapping[str, Any]) -> str:
+    """What letters and an @ in labels of methods mean, where there are any.
+
+    >>> of_labels({"results": [{"method": "DEL(keep=0.1)"}, {"method": "DEL(keep=0.3)"}]})
+    '(a), (b): the same method with other settings.'
+    """
+    labels = formatting.lettered([row["method"] for row in document["results"]]).values()
+    letters = sorted({label[-3:] for label in labels if label[-3:-2] == "(" and label[-1:] == ")"})
+    parts = [f"{', '.join(letters)}: the same method with other settings."] if letters else []
+    located = next((label.partition(" @ ")[2] for label in labels if " @ " in label), "")
+    return " ".join([*parts, *([f"@ {located}: {located} chose the weights that the method may change."] if located else [])])
 
 
 def mislabelled(material: Material, side: str) -> int:

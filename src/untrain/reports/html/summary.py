@@ -56,12 +56,13 @@ def gap(document: Mapping[str, Any], row: Row, name: str) -> list[str]:
     on = ", on the labels as given," if noisy else ""
     examples = formatting.counted(document["sizes"]["forget"], "example")
     first = (
-        f"On the {examples} to forget, the accuracy of retraining minus that of {name}{on} is {formatting.points(score)} over "
-        f"{formatting.counted(document['seeds'], 'unlearned model')} "
+        f"On the {examples} to forget, the accuracy of retraining minus that of {name}{on} is "
+        f"{verdict_marks.gap_points(score)} over {formatting.counted(document['seeds'], 'unlearned model')} "
         f"against {formatting.counted(document['oracles'], 'retrained one')}; "
         f"{left_alone(document, score)}."
     )
-    return [f"{first} {verdict_marks.of_gap(score, name) if score['verdict'] else meaning(score, name)}"]
+    fails = verdict_marks.outcome(row)[0] == "fails"
+    return [f"{first} {verdict_marks.of_gap(score, name, fails) if score['verdict'] else meaning(score, name)}"]
 
 
 def left_alone(document: Mapping[str, Any], score: Mapping[str, Any]) -> str:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from untrain.core.describe import documented
-from untrain.core.metering import Cost
 from untrain.evaluation.base import ScoreInfo
 from untrain.reports import formatting, verdict_marks
 from untrain.reports.headings import CONTROLS, FEWEST, GIVEN, PRIVACY, REPAIR, WRONG, heading
-from untrain.reports.tally import KINDS
-from untrain.training.guard import Guard
 
 Document = Mapping[str, Any]
 Glossary = Mapping[str, ScoreInfo]
@@ -71,6 +69,11 @@ class Table:
 
 
 VERDICT = Column("verdict", "Verdict", "what the protocol, and the test of all scores together, say of the method", "tested")
+GIVEN_AWAY = Column(
+    "given_away", "Forget examples recognisable",
+    "examples to forget that the models know better, or less well, than retrained models do, by more than chance",
+    "reading-examples",
+)  # fmt: skip
 COST = Column("cost", "Cost, share of retraining", "floating-point operations")
 
 
@@ -109,6 +112,7 @@ def comparison(document: Document, glossary: Glossary, repair: bool) -> Table:
     costly = known(document)
     columns = (
         VERDICT,
+        GIVEN_AWAY,
         *(Column(n, heading(n, labels), glossary[n].means, f"score-{n}") for n in names),
         *([COST] if costly else []),
     )
@@ -142,13 +146,46 @@ def _method(at: int, row: Mapping[str, Any], label: str, names: list[str], gloss
     spec = formatting.label(row["method"])
     if row["error"]:
         return MethodRow(at, label, "did not run", error=row["error"], spec=spec)
-    cells = [cell(row["scores"].get(n), glossary[n]) for n in names]
+    cells = [given_away(row), *(tested_cell(row["scores"].get(n), glossary[n]) for n in names)]
     says, much = verdict_marks.short(row)
-    verdict = Cell(says, KINDS.get(row["verdict"]["outcome"], ""), says, much)
+    verdict = Cell(says, verdict_marks.reason(row), says, much)
     spent, seconds = (formatting.share(row["cost"].get(f"share_of_{what}")) for what in ("retraining", "seconds"))
     spent = formatting.operations(spent, row["cost"], "share_of_retraining")
     cost = [Cell(spent, f"time {seconds}")] if costly else []
     return MethodRow(at, label, kind, (verdict, *cells, *cost), spec=spec)
+
+
+def given_away(row: Mapping[str, Any]) -> Cell:
+    """The number of forget examples by which a method's models can be told from retrained ones, and which way most go."""
+    counts = row["verdict"]["counts"]
+    if row["verdict"]["chance"] is None:
+        return Cell("–", note="not tested: it takes at least 3 retrained models, not all alike, and a forget set")
+    better, less = counts["recognised"], counts["standing_out"]
+    ways = [words for words, count in (("known better", better), ("known less well", less)) if count]
+    shown = f"{better + less:,} of {counts['forget']:,}"
+    return Cell(shown, " or ".join(ways), "distinguishable" if ways else "")
+
+
+def tested_cell(score: Mapping[str, Any] | None, about: ScoreInfo) -> Cell:
+    """A score as a cell whose interval is that of its test where it has one, so that it cannot contradict the mark.
+
+    Args:
+        score: of a method, as the document holds it.
+        about: its entry.
+    """
+    shown = cell(score, about)
+    verdict = score["verdict"] if score and score["value"] is not None else None
+    if score is None or verdict is None:
+        return shown
+    if verdict["low"] is None:
+        differs = verdict["says"] == "distinguishable"
+        return replace(shown, interval=formatting.probability(verdict["p"], "p") if differs else shown.interval)
+    sign = -1 if about.verdict_of and is_gap(about) else 1
+    ends = sorted((score["value"] + sign * (verdict[end] - verdict["difference"]), verdict[end] == 0) for end in ("low", "high"))
+    low, high = (formatting.quantity(min(max(at, about.low), about.high), about.unit, is_gap(about)) for at, _ in ends)
+    if verdict["says"] == "distinguishable":
+        low, high = (f"{sign_} {end}" if bare else end for sign_, end, (_, bare) in zip("><", (low, high), ends, strict=True))
+    return replace(shown, interval=f"{low} to {high}".replace(f"{formatting.PERCENT} to", " to").removesuffix(formatting.PERCENT))
 
 
 def cell(score: Mapping[str, Any] | None, about: ScoreInfo) -> Cell:
@@ -166,16 +203,16 @@ def _references(document: Document, names: list[str], glossary: Glossary, costly
     """The ideal, the floor and the ceiling; each is the same for all methods of a run."""
     done: Mapping[str, Any] = next((r["scores"] for r in document["results"] if not r["error"]), {})
     wanted = (
-        ("ideal", "Retrained models", "the ideal"),
-        ("floor", "Retrained models against each other", "floor"),
-        ("ceiling", "Original models", "ceiling"),
+        ("ideal", "Retrained models", "what to reach"),
+        ("floor", "Retrained models against each other", "floor: what chance does"),
+        ("ceiling", "Original models", "ceiling: nothing forgotten"),
     )
     lines = []
     for end, name, kind in wanted:
         cells = [Cell(formatting.quantity(done.get(n, {}).get(end), glossary[n].unit, is_gap(glossary[n]))) for n in names]
         cost = [Cell(formatting.share(1.0) if end == "ideal" else "")] if costly else []
         if any(done.get(n, {}).get(end) is not None for n in names):
-            lines.append(MethodRow(None, name, kind, (Cell(""), *cells, *cost)))
+            lines.append(MethodRow(None, name, kind, (Cell(""), Cell(""), *cells, *cost)))
     return tuple(lines)
 
 
@@ -205,62 +242,16 @@ def notes(document: Document, glossary: Glossary) -> list[tuple[str, list[str], 
 
 
 def happened(document: Document) -> list[tuple[str, str]]:
-    """Notes of the methods' runs: methods, note."""
+    """Notes of the methods' runs: methods, note; those of one method that differ by numbers alone are of different models."""
     by_note: dict[str, list[str]] = {}
     labels = labels_of(document)
     for row in document["results"]:
+        kinds = Counter(_numberless(note) for note in row["notes"])
         for note in row["notes"]:
-            by_note.setdefault(note, []).append(labels[row["method"]])
+            of_some = f"on some of its models, {note}" if kinds[_numberless(note)] > 1 else note
+            by_note.setdefault(of_some, []).append(labels[row["method"]])
     return [(", ".join(methods), note) for note, methods in by_note.items()]
 
 
-def costs(document: Document) -> Table:
-    """Cost of each method, with its share of retraining's, and cost of retraining."""
-    heads = (
-        ("flops", "Operations"), ("forward", "Examples forward"), ("backward", "Examples backward"), ("seconds", "Seconds"),
-        ("peak", "Peak memory, MB"),
-    )  # fmt: skip
-    words = documented(Cost)
-    columns = tuple(Column(n, h, words[n]) for n, h in heads)
-    lines = tuple(_named(document, lambda row: _spent(row["cost"])))
-    return Table(columns, lines, (MethodRow(None, "Retrained models", "", _spent(document["oracle_cost"])),))
-
-
-def _spent(cost: Mapping[str, Any]) -> tuple[Cell, ...]:
-    shown = (
-        (formatting.operations(formatting.significant(cost.get("flops")), cost, "flops"), "share_of_retraining"),
-        (formatting.count(cost.get("forward")), "share_of_examples"),
-        (formatting.count(cost.get("backward")), "share_of_backward"),
-        (formatting.digits(cost.get("seconds"), 2), "share_of_seconds"),
-        (formatting.digits(cost.get("peak") and cost["peak"] / 1e6, 0), "share_of_peak"),
-    )  # fmt: skip
-    return tuple(Cell(value, formatting.share(cost.get(of))) for value, of in shown)
-
-
-def guard(document: Document) -> Table:
-    """Changes of the weights by each method."""
-    heads = (
-        ("may_move", "May move"), ("moved_share", "Moved"), ("moved_norm", "Length of the move"),
-        ("outside_mask_max", "Largest move outside"), ("buffer_drift", "Batch-norm drift"),
-    )  # fmt: skip
-    words = documented(Guard)
-    columns = tuple(Column(n, h, words[n]) for n, h in heads)
-    return Table(columns, tuple(_named(document, _guarding)))
-
-
-def _named(document: Document, cells: Callable[[Mapping[str, Any]], tuple[Cell, ...]]) -> Iterator[MethodRow]:
-    """Yield a row of a table for each method that ran."""
-    for (at, label, spec), row in zip(specs(document), document["results"], strict=True):
-        if not row["error"]:
-            yield MethodRow(at, label, "", cells(row), spec=spec)
-
-
-def _guarding(row: Mapping[str, Any]) -> tuple[Cell, ...]:
-    guarded = row["guard"]
-    shown = [
-        formatting.share(guarded.get("may_move")),
-        formatting.share(guarded.get("moved_share")),
-        formatting.significant(guarded.get("moved_norm")),
-    ]
-    shown += [formatting.significant(guarded.get("outside_mask_max")), formatting.significant(guarded.get("buffer_drift"))]
-    return tuple(map(Cell, shown))
+def _numberless(note: str) -> str:
+    return re.sub(r"\d+", "0", note)

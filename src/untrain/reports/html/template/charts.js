@@ -31,7 +31,17 @@
     if (narrow && small) layout.annotations = narrow;
     Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
     saver(place);
+    fitted.observe(place);
   };
+
+  // A chart is as wide as its place, whenever that changes: the window, a scroll bar, a second method beside it.
+  const fitted = new ResizeObserver((entries) => entries.forEach(({ target: place }) => {
+    const wide = place.clientWidth;
+    if (!wide || !place.layout || wide === place.layout.width || String(wide) === place.dataset.wide) return;
+    place.dataset.wide = wide;
+    if (String(wide < NARROW) !== place.dataset.small) draw(place);
+    else Plotly.Plots.resize(place);
+  }));
 
   const charts = (selector) => all(selector).forEach(draw);
 
@@ -109,9 +119,6 @@
     all(`[data-curves="${run}"]`).forEach((place) => { place.dataset.figure = select.value; draw(place); });
   }));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts(".chart"));
-  addEventListener("resize", () => all(".chart[data-small]").forEach((place) => {
-    if (String(place.clientWidth < NARROW) !== place.dataset.small && place.clientWidth) draw(place);
-  }));
 
   // A link into what is folded away unfolds it.
   const unfold = () => {

@@ -155,4 +155,14 @@
   };
 
   document.querySelectorAll("table[data-tools]").forEach(equip);
+
+  // A table that is wider than its place says so.
+  const watched = new ResizeObserver((entries) => entries.forEach(({ target: scroll }) => {
+    const hint = scroll.previousElementSibling;
+    hint.hidden = scroll.scrollWidth <= scroll.clientWidth + 1;
+  }));
+  document.querySelectorAll(".scroll").forEach((scroll) => {
+    scroll.before(element("p", { className: "hint", textContent: "The table goes on to the right: scroll it sideways. →", hidden: true }));
+    watched.observe(scroll);
+  });
 })();
