@@ -347,3 +347,13 @@ def test_a_transform_makes_what_the_network_takes(home, state):
         forget("net.pt", transform=lambda row: row[:3], dry_run=True)
     with pytest.raises(DataError, match="another result for the same row"):
         forget("net.pt", transform=lambda row: row + torch.rand(6), dry_run=True)
+
+
+def test_a_transform_gets_pixels_as_a_network_does():
+    """In whole numbers ``2 * image - 1`` would wrap around."""
+    from untrain.data.understood import understand
+    from untrain.experiments.forgetting.inputs import transformed
+
+    images = np.array([[[[0, 51], [255, 102]]]] * 2, dtype=np.uint8)
+    made = transformed(understand((images, np.array([0, 1]))), lambda image: 2 * image - 1)
+    assert np.allclose(made[0], [[[-1.0, -0.6], [1.0, -0.2]]])

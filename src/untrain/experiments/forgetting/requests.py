@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +93,10 @@ def draw(asked: GivenRequest, train: Examples) -> DrawnRequest:
     if asked.where:
         return _by_request(Where(rule=asked.where), train)
     if asked.classes:
-        return _by_request(Where(rule=f"label in ({', '.join(str(_class(word, train)) for word in asked.classes)},)"), train)
+        by = Where(rule=f"label in ({', '.join(str(_class(word, train)) for word in asked.classes)},)")
+        return replace(_by_request(by, train), spelled=f"class {', '.join(asked.classes)}")
     if asked.owners:
-        return _by_request(Owner(owners=tuple(asked.owners)), train)
+        return replace(_by_request(Owner(owners=tuple(asked.owners)), train), spelled=f"owner {', '.join(asked.owners)}")
     return _by_list(asked, train)
 
 
