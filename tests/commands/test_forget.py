@@ -210,8 +210,20 @@ def test_a_failed_write_leaves_nothing(home, monkeypatch):
 
 
 def test_classes_in_another_order_than_the_outputs_are_noticed(home):
-    with pytest.raises(ModelError, match=r"less than a guess without looking.*--class-name"):
+    with pytest.raises(ModelError, match=r"its loss is above that of a guess without looking.*--class-name"):
         forget(class_names=("oak", "ash", "elm"), dry_run=True)
+
+
+def test_a_network_that_sees_other_inputs_than_in_training_is_noticed(home):
+    """Its loss is above a guess', though some rows come right by chance."""
+    with pytest.raises(ModelError, match=r"% of its own training data right, and its loss is above .*--transform"):
+        forget(transform=lambda row: -2.0 * row.float(), dry_run=True)
+
+
+def test_training_again_by_a_guess_says_when_it_learned_less(home):
+    few = forget(steps=None, method="Retrain", accept_damage=True, out="few.pt")
+    assert any("how the model was trained is a guess" in note for note in few["method_notes"])
+    assert forget(method="Retrain", out="same.pt")["method_notes"] == []
 
 
 @pytest.mark.parametrize(

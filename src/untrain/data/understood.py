@@ -71,7 +71,8 @@ class Understood:
             DataError: no column holds them, or cells are empty.
         """
         if not self.roles.label:
-            raise DataError(f"{self.table.source}: {self.roles.guessed['label']}; it has {listed([*self.table.columns])}")
+            known = listed([*self.table.columns])
+            raise DataError(f"{self.table.source}: {self.roles.guessed['label']}; it has {known}; see `untrain inspect`")
         if count := self.table.empty.get(self.roles.label, 0):
             raise DataError(f"{self.table.source}: {count} rows have no label in {self.roles.label!r}: drop or fill them")
         return self.table.columns[self.roles.label]

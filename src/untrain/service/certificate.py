@@ -130,9 +130,10 @@ def theorem_of(forget: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def audited(audit: Mapping[str, Any]) -> list[str]:
     """Sentences on an audit: what was compared, and what it found."""
-    many = f"{audit['oracles']} models" if audit.get("oracles") else "models"
+    count = audit.get("oracles")
+    many = "one model that was" if count == 1 else f"{count} models that were" if count else "models that were"
     by = f", by {audit['trained_by']}" if audit.get("trained_by") else ""
-    found = [f"An audit compared it with {many} that were trained without these rows{by} ({len(audit['scores'])} scores below)."]
+    found = [f"An audit compared it with {many} trained without these rows{by} ({len(audit['scores'])} scores below)."]
     found += [f"How the first model was trained is a guess: {audit['assumed'].rstrip('.')}."] if audit.get("assumed") else []
     return found + ([audit["verdict"]] if audit["verdict"] else [])
 

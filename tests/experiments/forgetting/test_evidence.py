@@ -152,7 +152,7 @@ def test_where_training_again_has_one_exact_result_one_oracle_stands_for_all(tmp
     parts = {"coef": fitted.coef_.tolist(), "intercept": fitted.intercept_.tolist(), "classes": fitted.classes_.tolist()}
     (tmp_path / "m.json").write_text(json.dumps(parts))
     made = forget(tmp_path, model=str(tmp_path / "m.json"), network=None, steps=None, method="auto", oracles=None)
-    assert (made["audit"]["price"]["train"], made["audit"]["originals"]) == (1, 1)
+    assert (made["audit"]["price"]["train"], made["audit"]["oracles"], made["audit"]["originals"]) == (1, 1, 1)
     assert made["audit"]["scores"]["disagreement_forget"]["value"] == 0.0
     script = "python train.py {ids} {seed} {checkpoint}"
     with pytest.raises(BadInput, match="leave --train-with out"):

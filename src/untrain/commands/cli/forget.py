@@ -33,7 +33,8 @@ def _show(document: Document, arguments: Arguments) -> None:
     typer.echo(printable(f"checkpoint: {document['out']['path']}"))
     typer.echo(printable(f"document: {document['out']['path']}.json"))
     if audit := document.get("audit"):
-        by = f"{audit['oracles']} models trained without the forgotten rows and {audit['originals']} with them"
+        count = audit["oracles"]
+        by = f"{count} model{'s'[: count != 1]} trained without the forgotten rows and {audit['originals']} with them"
         typer.echo(printable(f"audit: {audit['conclusion']} ({by})"))
         typer.echo(printable(f"tests: {audit['tests']}"))
         if proxy := audit["proxy"]:

@@ -144,6 +144,8 @@ class PlannedAudit:
             by = "your training script"
             if self.cost.seconds is None:
                 words = f"{words.partition(';')[0]}; how long that takes is known once one is trained"
+        if self.opened.exact:
+            words = f"{words.partition(';')[0]}; that is one exact fit"
         return [f"audit by {by}: {words}", *([] if power is None else [power.to_text()])]
 
 
@@ -163,7 +165,7 @@ def plan_audit(opened: OpenedModel, drawn: DrawnRequest, choices: AuditChoices, 
         raise BadInput(opened.obstacle)
     learner = opened.learner
     if choices.script is not None:
-        learner = Scripted(by=learner, command=" ".join(choices.script.words))
+        learner = Scripted(by=learner, command=" ".join(choices.script.words), task=learner.task)
     by = drawn.by
     setting = Setting(str(opened.train.y.device), choices.threads)
     scene = open_scene(own_data(opened, opened.valid, drawn.forget_set, by, learner), setting)
@@ -264,9 +266,10 @@ def _document(planned: PlannedAudit, run: Document, folder: Path) -> Document:
     if row["error"]:
         raise RunFailed(row["error"])
     verdict, script = row["verdict"], planned.choices.script
+    oracles = 1 if planned.scene.learner.deterministic else run["oracles"]
     return {
         "conclusion": verdict["sentence"], "tests": verdict["detail"], "outcome": verdict["outcome"],
-        "protocol": verdict["protocol"], "oracles": run["oracles"], "originals": 1 + planned.originals,
+        "protocol": verdict["protocol"], "oracles": oracles, "originals": 1 + planned.originals,
         "trained_by": repr(planned.opened.learner) if script is None else " ".join(script.words),
         "assumed": "" if script is not None else planned.opened.assumed,
         "scores": {name: score for name, score in row["scores"].items() if score["value"] is not None},

@@ -12,7 +12,7 @@ import torch
 from untrain.core.errors import DataError
 from untrain.core.foreign import foreign
 from untrain.core.metering import add_note
-from untrain.data.examples import Column, Examples
+from untrain.data.examples import Column, Examples, unit_scaled
 from untrain.data.ragged import Ragged
 from untrain.data.readers.pairs import array_or_file
 from untrain.data.readers.question_answer import tokenizers_library
@@ -70,18 +70,23 @@ def token_examples(
     return replace(made, fields={"input_ids": rows, "y": made.y}, columns=columns, features=(), pieces=pieces)
 
 
+def _cell(row: Array) -> torch.Tensor:
+    """A row as networks get it."""
+    return unit_scaled(torch.from_numpy(np.array(row)))
+
+
 def transformed(data: Understood, change: Callable[[Any], Any]) -> Array | Ragged:
     """Inputs after a function of the user, row by row: arrays of one shape, or rows of tokens.
 
     Args:
         data: whose inputs are changed.
-        change: takes one row, an array or a text, and returns an array, a tensor or a list.
+        change: takes one row, a tensor or a text, and returns an array, a tensor or a list; pixels reach it in [0, 1].
 
     Raises:
         DataError: it returns something else, rows of several shapes, or another result for the same row.
     """
     name = getattr(change, "__qualname__", type(change).__name__)
-    cells = data.inputs.tolist() if data.roles.kind == "text" else [torch.from_numpy(np.array(row)) for row in data.inputs]
+    cells = data.inputs.tolist() if data.roles.kind == "text" else [_cell(row) for row in data.inputs]
     with foreign(f"transform={name}", draws=True):
         arrays = [np.atleast_1d(array_or_file(change(each), "x")) for each in cells]
         again = [np.atleast_1d(array_or_file(change(each), "x")) for each in cells[:ASKED_TWICE]]

@@ -35,6 +35,7 @@ from untrain.experiments.forgetting.requests import DrawnRequest, GivenRequest, 
 from untrain.experiments.forgetting.tries import automatic
 from untrain.experiments.forgetting.writing import folder_of_audit, place_of, write_checkpoint, write_document
 from untrain.experiments.scenarios._set_apart import set_apart
+from untrain.maths.damage import allowed_rise
 
 APART = 0.1  # share of the data that is set apart to measure, where none are given that the model has not seen
 MEASURED = 5_000  # retained rows at most on which loss is watched
@@ -137,6 +138,8 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
     if chosen is None or (chosen.alarms and not job.accept_damage):
         raise _alarm(tries, document, job.method is None)
     document |= ended(chosen, job.accept_damage)
+    if note := _unlike(opened, chosen, before):
+        document["method_notes"] = [*document["method_notes"], note]
     document["seconds"] = time.perf_counter() - began
     with metered() as meter:
         whole = write_checkpoint(opened, model_of(chosen), out, document)
@@ -146,6 +149,19 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
         _emit(job, event)
     whole["notes"] = [*whole["notes"], *meter.notes]
     return whole if planned is None else _audited(planned, whole, model_of(chosen), sides)
+
+
+def _unlike(opened: OpenedModel, chosen: Try, before: Judgement) -> str:
+    """A note where training again by a guess ended with a model that knows the retained rows less well; else empty."""
+    if chosen.after is None or not opened.assumed or not chosen.method.startswith("Retrain"):
+        return ""
+    was, now = (float(each.retain.loss.mean()) for each in (before, chosen.after))
+    if now - was <= allowed_rise(was, float(before.held_out.loss.mean())):
+        return ""
+    return (
+        f"the retained rows have a loss of {now:.3f} after training again and had {was:.3f}: how the model was trained is a guess; "
+        "--steps says it"
+    )
 
 
 def _audited(planned: PlannedAudit, document: Document, model: nn.Module, sides: Sides) -> Document:
@@ -225,7 +241,7 @@ def _judged(opened: OpenedModel, sides: Sides) -> Judgement:
     """The original model on all sides, after a check that it knows its data.
 
     Raises:
-        ModelError: it does no better on them than a guess that knows how frequent classes are.
+        ModelError: it does hardly better on them than a guess that knows how frequent classes are.
     """
     before = judge(opened.model, sides, opened.task)
     if before.retain.by_loss:
@@ -239,12 +255,13 @@ def _judged(opened: OpenedModel, sides: Sides) -> Judgement:
     y = np.asarray(opened.train.y[:].cpu().numpy())
     shares = np.bincount(y) / len(y)
     guess = float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
-    if float(before.retain.loss.mean()) > guess and before.retain.accuracy <= shares.max():
+    near = shares.max() + (1 - shares.max()) / 4  # a quarter of the way from the most frequent class to all
+    if float(before.retain.loss.mean()) > guess and before.retain.accuracy <= near:
         names = ", ".join(f"{at} {name}" for at, name in enumerate(opened.train.categories[:6]))
         raise ModelError(
-            f"the checkpoint gets {100 * before.retain.accuracy:.1f} % of its own training data right, less than a guess without "
-            f"looking: classes ({names}), inputs or network are not those that it was trained with; see --class-name and "
-            "--transform"
+            f"the checkpoint gets {100 * before.retain.accuracy:.1f} % of its own training data right, and its loss is above that "
+            f"of a guess without looking: classes ({names}), inputs or network are not those that it was trained with; see "
+            "--class-name and --transform"
         )
     return before
 

@@ -27,6 +27,7 @@ from untrain.data.examples import Examples
 from untrain.models.checkpoint_files import State
 from untrain.models.state import as_array
 from untrain.models.tasks.base import Task
+from untrain.models.tasks.classification import Classification
 from untrain.runtime.progress import OnProgress, ProgressTracker
 from untrain.runtime.store import Store, key_of
 from untrain.training.base import Learner
@@ -98,20 +99,16 @@ class Scripted(Learner):
     """A learner whose models the user's own script trains elsewhere; here it only makes the network.
 
     Args:
-        by: makes the network, and knows its task.
+        by: makes the network.
         command: of the script.
+        task: of the network.
 
     Source: the user.
     """
 
-    by: Any  # type: ignore[misc]  # a role has no fields, and mypy takes its annotation for one
-    command: str  # type: ignore[misc]
-
-    @property  # type: ignore[misc]
-    def task(self) -> Task:
-        """The task of the network."""
-        task: Task = self.by.task
-        return task
+    by: Any = None
+    command: str = ""
+    task: Task = Classification()
 
     @property
     def counted(self) -> bool:
