@@ -58,7 +58,7 @@ def test_it_opens_without_errors_requests_or_overflow(report, chromium, width, s
 FITS = """new Promise(done => setTimeout(() => done(
   [...document.querySelectorAll('.chart')].filter(c => c.clientWidth)
     .map(c => [c.clientWidth, c.querySelector('.main-svg').getBoundingClientRect().width])), 400))"""
-HINTS = """[...document.querySelectorAll('.scroll')].filter(s => s.clientWidth)
+HINTS = """[...document.querySelectorAll('.scroll')].filter(s => s.clientWidth && !s.closest('details:not([open])'))
   .map(s => [s.scrollWidth > s.clientWidth + 1, !s.previousElementSibling.hidden])"""
 
 
