@@ -16,7 +16,7 @@ from untrain.core.paths import user_path
 
 
 def card(document: str | Path | Mapping[str, Any], readme: str | Path | None = None) -> Document:
-    """Write the section of a model card that says what was forgotten.
+    """Write the section of a model card on what was forgotten.
 
     Examples:
         untrain card net-forgot.pt.json
