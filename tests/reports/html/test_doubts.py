@@ -25,7 +25,7 @@ def test_settings_are_counted_by_method_and_what_they_share_is_named(rows):
     tried = rows("DEL(lr=0.05)", "DEL(lr=0.05, keep=0.3)", "SalUn(lr=0.05)", outcome="fails: remembers")
     assert module.settings(tried) == (
         "1 method ran with one setting each; with several: DEL (2), all with step size 0.05; the run does not record how they were "
-        "chosen. So 'fails' may mean 'fails with these settings'; `untrain search` tries others."
+        "chosen. So 'fails' may mean 'fails with these settings'; the command untrain search tries others."
     )
     passing = module.settings(rows("DEL(lr=0.1)", "SalUn(lr=0.05)", outcome="passes"))
     assert "step size" not in passing

@@ -63,7 +63,7 @@ def settings(rows: Sequence[Row]) -> str:
     steps = {found[1] for row in rows if (found := re.search(r"\blr=([\d.e-]+)", row["method"]))}
     alike = f", all with step size {steps.pop()}" if len(steps) == 1 and len(rows) > 1 else ""
     failing = sum(row["verdict"]["outcome"].startswith("fails") for row in rows)
-    means = " So 'fails' may mean 'fails with these settings'; `untrain search` tries others." if failing else ""
+    means = " So 'fails' may mean 'fails with these settings'; the command untrain search tries others." if failing else ""
     return f"{'; '.join(parts)[:1].upper()}{'; '.join(parts)[1:]}{alike}; the run does not record how they were chosen.{means}"
 
 
