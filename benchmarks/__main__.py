@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 RESULTS, PAGE = HERE / "results.json", HERE.parent / "docs" / "performance.md"
 NAMES = (
     "localization", "masked_step", "training", "populations", "many_machines", "many_devices", "growth", "matrix_share", "startup",
+    "demo_phases",
     "attacks", "distances", "convex", "language",
 )  # fmt: skip
 

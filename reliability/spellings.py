@@ -32,6 +32,11 @@ def spellings() -> list[str]:
     return found
 
 
+def prepare(folder: Path) -> None:
+    """Import all that is listed, before processes are forked: none of them has to, within the time of a try."""
+    spellings()
+
+
 def spelling(folder: Path, number: int) -> Outcome | None:
     """A spelling is refused, or means what its own spelling means."""
     import untrain as ut
@@ -156,6 +161,6 @@ def condition(folder: Path, number: int) -> Outcome | None:
 
 
 ATTACKS = (
-    Attack("spec", "fuzzed spellings", spelling, 30_000, 600, seconds=6),
+    Attack("spec", "fuzzed spellings", spelling, 30_000, 600, prepare, seconds=6),
     Attack("where", "fuzzed conditions, against exact arithmetic", condition, 16_000, 300, seconds=6),
 )

@@ -907,12 +907,12 @@ def test_a_planted_fault_is_caught(fault, promise, said, monkeypatch):
     assert re.search(said, str(tried.error))
 
 
-@pytest.mark.slow
 def test_steps_without_a_planted_fault_keep_every_promise():
     assert [v.promise for v in promises.verdicts(Stepping(), fast=True) if v.error] == ["it works on a transformer"]  # for images
     assert [v for v in promises.verdicts(Learning(), fast=True) if v.error] == []
 
 
+@pytest.mark.slow
 def test_methods_that_break_on_texts_or_statistics_alone_keep_every_other_promise_about_steps():
     broken = {each.promise for fault in (Thawed, ImagesAlone) for each in promises.verdicts(fault) if each.error}
     assert {"it leaves frozen statistics alone", "it works on a transformer"} <= broken

@@ -199,7 +199,6 @@ def test_a_column_of_the_data_is_asked_in_the_place_of_models(tmp_path):
     assert kinds(tmp_path) == {}
 
 
-@pytest.mark.slow
 def test_gpus_elsewhere_are_refused_and_told_what_will_do(tmp_path):
     pool = SerialPool()
     pool.remote = True
@@ -208,6 +207,7 @@ def test_gpus_elsewhere_are_refused_and_told_what_will_do(tmp_path):
         train_ensemble(parse(DIGITS.format("Memorized")), parse("Digits").load(), Ensemble(16, 0), options)
 
 
+@pytest.mark.slow
 def test_mislabelled_digits_are_most_of_the_most_memorized_and_none_of_the_least(tmp_path):
     # Trained until nearly all that was seen is right, so that what is mislabelled is held by heart.
     scenario = ut.Digits(noise=ut.Flip(rate=0.1), model=MLP(width=64), steps=Steps(lr=0.2, epochs=80, batch=32))

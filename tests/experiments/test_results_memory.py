@@ -38,7 +38,6 @@ def run(tmp_path_factory):
     return record_outputs(populations, methods, "large", store, {}), store
 
 
-@pytest.mark.slow
 def peak_of(work):
     """What work gives, and the most bytes that Python and NumPy held meanwhile."""
     gc.collect()
@@ -49,6 +48,7 @@ def peak_of(work):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_scores_are_had_without_holding_the_logits_of_a_population(run):
     chosen = [KLoM(least=MODELS), ThresholdMIA(), Accuracy(), PerExample()]
     document, peak = peak_of(lambda: results(*run, chosen, draws=20))

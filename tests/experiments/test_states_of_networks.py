@@ -68,13 +68,13 @@ def test_a_value_counts_beside_what_changes(edit):
     assert digest(space_of(CODE.replace(*EDITS[edit]))) != digest(space_of())
 
 
-@pytest.mark.slow
 def test_what_changes_does_not_count_however_often_a_network_was_made():
     space = space_of()
     assert digest(space) == digest(space) == digest(space_of())
     assert len(space["CALLS"]) == space["make"].count > 1
 
 
+@pytest.mark.slow
 def test_the_digest_is_the_same_in_another_process():
     ask = (
         "import sys; sys.path.insert(0, '.'); from tests.experiments.test_states_of_networks import digest, space_of; "

@@ -25,7 +25,12 @@ PLACES = {
     "accelerate": {"training/process_group.py"},
     "threadpoolctl": {"runtime/threads.py"},
     "datasets": {"data/readers/datasets.py", "data/readers/dataset_columns.py", "data/readers/dataset_tables.py"},
-    "pyarrow": {"data/readers/datasets.py", "data/readers/dataset_tables.py", "data/readers/arrow_columns.py"},
+    "pyarrow": {
+        "data/readers/datasets.py",
+        "data/readers/dataset_tables.py",
+        "data/readers/arrow_columns.py",
+        "data/readers/arrow_stream.py",
+    },
     "PIL": {"data/readers/pillow.py"},
     "transformers": {"models/transformers", "training/trainers/transformers.py"},
     "lightning": {"training/trainers/lightning.py"},

@@ -38,7 +38,7 @@ def test_it_has_counts_exact_intervals_and_limits_but_no_id():
     low, high = (100 * float(each) for each in clopper_pearson(30, 40))
     assert f"| 75.0 % [{low:.1f}, {high:.1f}] of 40 |" in section
     assert "0.400 ± 0.196" in section
-    assert "no proof of forgetting" in section
+    assert "does not prove forgetting" in section
     assert r"copies of \<the\> model" in section
 
 

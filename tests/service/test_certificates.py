@@ -379,3 +379,11 @@ def test_a_changed_row_of_another_request_is_found_by_the_next_whole_check(done,
         certificate(service, "R00002")
     with pytest.raises(StoreError, match="R00002: its reference"):
         run_once(service, add_up, publisher(service, no_word))
+
+
+def test_a_name_that_no_file_can_have_is_not_looked_for(done, tmp_path):
+    body = read_certificate(done.certificates / "R00001.json")["certificate"]
+    for name in ("x" * 300, "ü" * 200, "a\0b", "\ud800"):
+        files = {**body["files"], "data": {**body["files"]["data"], "name": name}}
+        (tmp_path / "odd.json").write_text(canonical({"certificate": {**body, "files": files}, "signature": None}) + "\n")
+        assert outcomes(verify_certificate(tmp_path / "odd.json", None, [tmp_path], done))["data"] == "not checked"

@@ -32,6 +32,8 @@ def inspect(
         class_names: name of a class, in the order of the model's outputs.
         side: pixels on each side of the squares that images become; None leaves images as they are.
 
+    Of a file that is too large for memory a sample is read, and a note says so.
+
     Returns:
         The document: 'columns', 'classes', 'ids', 'twins', 'odd' rows, 'guessed' roles with the options that say otherwise, and
         'problems' that stand in the way of forgetting.
@@ -41,7 +43,11 @@ def inspect(
     """
     from untrain.data.column_roles import DataChoices
     from untrain.data.inspection import inspection
+    from untrain.data.readers.row_stream import is_too_large
+    from untrain.data.sampled import sampled_table
     from untrain.data.understood import understand
 
     choices = DataChoices(id, label, owner, tuple(x), tuple(class_names), side)
+    if is_too_large(data):
+        return inspection(understand(sampled_table(data, side), choices))
     return inspection(understand(data, choices))

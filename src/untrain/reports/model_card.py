@@ -17,7 +17,7 @@ Document = Mapping[str, Any]
 def model_card(document: Document) -> str:
     """The Markdown of the section, from the document beside a checkpoint that ``untrain forget`` wrote.
 
-    It holds counts and digests, and no id of an example. Text of others, such as paths and names, is escaped: it is no markup, and
+    It holds counts and digests, and no id of an example. Text of others, such as paths and names, is escaped: it is not markup, and
     cannot end the YAML of a card.
 
     Args:
@@ -39,7 +39,7 @@ def model_card(document: Document) -> str:
 
 
 def with_section(card: str, section: str) -> str:
-    """A card with the section in place of the one that it has, or at its end; the YAML at its head and all else stay as they are.
+    """A card with the section instead of the one that it has, or at its end; the YAML at its head and all else stay as they are.
 
     >>> card = with_section("---\\nlicense: mit\\n---\\n# Net\\n", f"{BEGIN}\\nold\\n{END}\\n")
     >>> with_section(card, f"{BEGIN}\\nnew\\n{END}\\n").splitlines()[-3:]
@@ -75,7 +75,7 @@ def _share(side: Document) -> str:
 def _evidence(document: Document) -> Iterator[str]:
     audit = document.get("audit")
     if not audit:
-        yield "Intervals are 95 %. No models were trained without these examples to compare with: this is no proof of forgetting."
+        yield "Intervals are 95 %. No models were trained without these examples to compare with: this does not prove forgetting."
         return
     yield f"Compared with {audit['oracles']} models that were trained without these examples: {_plain(audit['conclusion'])}"
     yield from ("", "| Score | Value | 95 % interval | Among retrained models |", "|---|---|---|---|")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,7 +51,7 @@ def outcome(row: Row) -> tuple[str, str]:
 
 def reason(row: Row) -> str:
     """Why the outcome is what it is, in a sentence that names no method."""
-    told = str(row["verdict"]["because"])
+    told = re.sub(r" \(\d+ retrained models[^)]*\)$", "", str(row["verdict"]["because"]))  # which stand below the first sentence
     return formatting.sentence(f"{told[:1].upper()}{told[1:]}") if told else outcome(row)[1]
 
 

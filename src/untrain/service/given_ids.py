@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+from untrain.core.errors import RequestError
 from untrain.core.metering import metered
-from untrain.data.column_roles import DataChoices
+from untrain.core.paths import user_path
+from untrain.data.column_roles import LABELS, OWNERS, DataChoices
+from untrain.data.examples import Examples
+from untrain.data.keyed import id_column, ids_like, ids_with
+from untrain.data.readers.row_stream import headings, is_too_large
 from untrain.data.understood import Understood, understand
-from untrain.experiments.forgetting.requests import GivenRequest, draw
+from untrain.experiments.forgetting.requests import GivenRequest, cells_of, draw
 from untrain.service.settings import Settings
 
 ROLES = {"id": "id", "label": "label", "owner": "owner", "x": "x", "classes": "class_names", "side": "side"}
@@ -41,8 +50,44 @@ def ids_of(asked: dict[str, Any], settings: Settings) -> tuple[list[object], lis
     Raises:
         BadInput: the request cannot be read, or names nothing in the data.
     """
+    if is_too_large(settings.data):
+        return _looked_up(asked, settings)
     data = data_of(settings.data, settings.options)
     with metered() as meter:
         train = data.examples(x=np.zeros((len(data), 1), dtype=np.float32))  # no request looks at inputs here
         rows = draw(GivenRequest(**asked), train).forget_set.rows
     return list(dict.fromkeys(train.ids[np.asarray(rows)].tolist())), list(meter.notes)
+
+
+def _looked_up(asked: dict[str, Any], settings: Settings) -> tuple[list[object], list[str]]:
+    """The ids of a request on data that are too large for memory: by a list of ids, by owners or by classes.
+
+    Raises:
+        RequestError: it is a rule or another request, for which all rows would have to be read at once.
+    """
+    file = user_path(settings.data)
+    column = id_column(file, str(settings.options.get("id", "")))
+    note = f"{file.name} is too large for memory: its column {column!r} was read row by row"
+    for name, words, role in (("owners", OWNERS, "owner"), ("classes", LABELS, "label")):
+        if asked.get(name):
+            of = _column(file, str(settings.options.get(role, "")), words, role)
+            return list(ids_with(file, column, of, asked[name])), [note]
+    forget = asked.get("forget")
+    if asked.get("where") or not forget or (isinstance(forget, str) and re.match(r"\s*[\w.]+\(", forget)):
+        raise RequestError(f"{file} is too large for memory: ids, owners and classes can be looked up, rules cannot; list ids")
+    if forget == "-":
+        forget = sys.stdin.read().splitlines()
+    ids = ids_like(file, column, cells_of(forget))
+    n = len(ids)
+    blank = Examples.labelled(torch.zeros(n, 1), torch.zeros(n, dtype=torch.int64), ids, 1)
+    with metered() as meter:
+        rows = draw(GivenRequest(**{**asked, "forget": forget}), blank).forget_set.rows
+    return list(dict.fromkeys(ids[np.asarray(rows)].tolist())), [note, *meter.notes]
+
+
+def _column(file: Path, chosen: str, words: tuple[str, ...], role: str) -> str:
+    there = {name.lower(): name for name in headings(file)}
+    found = chosen or next((there[word] for word in words if word in there), "")
+    if not found:
+        raise RequestError(f"{file} has no column that is called {' or '.join(words)}: name it, --option {role}=COLUMN")
+    return found

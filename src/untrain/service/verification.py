@@ -21,6 +21,7 @@ from untrain.service.worker import RequestJob
 Outcome = Literal["right", "wrong", "not checked"]
 NAMED = ("model_before", "model_after", "data", "ids")
 MOST = 50_000_000  # bytes of a certificate
+LONGEST = 255  # bytes of a name of a file
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ def _files(body: dict[str, Any], folders: Sequence[Path], service: Service | Non
 
 def _places(what: str, name: str, folders: Sequence[Path], service: Service | None) -> list[Path]:
     # A name with a folder in it would lead out of the folders that the user named.
-    places = [folder / name for folder in folders] if Path(name).name == name and name not in ("", "..") else []
+    plain = Path(name).name == name and name not in ("", "..") and len(name.encode("utf-8", "surrogatepass")) <= LONGEST
+    places = [folder / name for folder in folders] if plain else []
     if service is not None:
         known = {"model_before": service.settings.model, "data": service.settings.data}.get(what)
         places += [service.checkpoints / name] if what.startswith("model") and places else []

@@ -170,7 +170,7 @@ class Problem:
 
     def _repr_html_(self) -> str:
         parts = {name: getattr(self, name) for name in ("forget", "retain", "valid", "replacement")}
-        sizes = {name: f"{len(part):,} examples" for name, part in parts.items() if part is not None}
+        sizes: dict[str, str | None] = {name: f"{len(part):,} examples" for name, part in parts.items() if part is not None}
         more = {"task": repr(self.task), "mask": None if self.mask is None else "yes", "digest": self.digest}
         return html_facts("Problem of forgetting", sizes | more)
 

@@ -445,13 +445,13 @@ def test_a_module_that_does_not_parse_is_told_in_one_line(untrain, argv, tmp_pat
     refused(untrain(*argv), "ill cannot be imported: SyntaxError")
 
 
-@pytest.mark.slow
 def test_json_stays_one_document_when_a_plug_in_prints(untrain, tmp_path):
     (tmp_path / "loud_still.py").write_text(f"print('hello')\n{STILL}")
     code, out, err = untrain("show", "loud_still.Still", "--json")
     assert (code, whole(out)["role"], err) == (0, "unlearner", "hello\n")
 
 
+@pytest.mark.slow
 def test_a_folder_whose_name_is_not_utf8_gets_all_files_and_is_shown(tiny, tmp_path):
     folder = os.fsdecode(bytes(tmp_path) + b"/o\xe9")
     done = subprocess.run(

@@ -152,14 +152,17 @@ def test_a_second_harm_is_told_where_there_is_room_for_it():
 def test_margins_are_told_together_where_they_share_their_spreads():
     units = dict(UNITS)
     assert margins_in_words(Protocol(), 5, units) == (
-        "within 3 spreads of retrained models or, where that is wider, within 5 points for the attack, 11 % for loss on the forget "
-        "set, 1 point for test accuracy and 1 point for retain accuracy; spreads count up to 25 points for the attack, 5 "
-        "points for test accuracy and 5 points for retain accuracy"
+        "within 3 spreads of retrained models or, where that is wider, within 5 points for each of two attacks, 11 % for loss on "
+        "the forget set, 1 point for test accuracy and 1 point for retain accuracy; for the farthest forget example spreads alone "
+        "count; spreads count up to 25 points for each of two attacks, 5 points for test accuracy and 5 points for retain "
+        "accuracy"
     )
     assert margins_in_words(Protocol(), 1, units).startswith("within 4 spreads")
+    one = margins_in_words(Protocol(), 5, {name: unit for name, unit in units.items() if name != "distance"})
+    assert "5 points for the attack" in one
     own = Protocol(attack=Margin(absolute=0.03), test=Margin(1.0, 0.01))
     told = margins_in_words(own, 5, UNITS | LOSSES)
-    assert told.startswith("within 3 points for the attack, 11 % or 3 spreads for loss on the forget set, 3 spreads for")
+    assert told.startswith("within 3 points for each of two attacks, 11 % or 3 spreads for loss on the forget set, 3 spreads for")
     assert "11 % or 3 spreads for test loss and" in told
 
 

@@ -24,6 +24,7 @@ from untrain.data.readers.json_lines import read_records, read_text
 from untrain.data.readers.numpy_files import read_numpy
 from untrain.data.readers.pairs import array_or_file, pair_of
 from untrain.data.readers.plain_columns import held_column
+from untrain.data.readers.row_stream import is_too_large, too_large
 from untrain.data.readers.text_tables import table as text_rows
 from untrain.data.readers.visible_files import is_hidden
 from untrain.data.tables import ColumnTable, held, stacked, typed
@@ -66,6 +67,8 @@ def _table(source: Any, side: int | None) -> ColumnTable:
         raise DataError(f"there is no file or folder {str(source)!r}: give {KNOWN}")
     if path.is_dir():
         return _folder(path, side)
+    if is_too_large(path):
+        raise too_large(path)
     kind = path.name.removesuffix(path.suffix).endswith(".jsonl") or path.suffix.lower() in LINES
     readers: dict[str, Callable[[Path, int | None], ColumnTable]] = {
         **dict.fromkeys(TEXTS, _text_table), ".parquet": lambda file, s: _datasets().parquet_table(file, s),

@@ -141,7 +141,8 @@ def excess(d: Difference, margin: Margin, spreads: float, level: float) -> Array
     share = 1 - _ABSOLUTE if margin.absolute else 1.0
     relative = d.harmful + t_quantile(1 - level * share, d.loose_freedom) * d.loose - spreads * d.spread
     relative = np.maximum(relative, d.harmful + t_quantile(1 - level, d.freedom) * d.error - margin.limit)
-    return np.minimum(np.where(margin.absolute > 0, absolute, np.inf), np.where(d.spread > 0, relative, np.inf))
+    distances = np.where(margin.absolute > 0, absolute, np.inf), np.where(d.spread > 0, relative, np.inf)
+    return np.asarray(np.minimum(*distances))
 
 
 def outside(d: Difference, margin: Margin, spreads: float, together: float, step: float = 0.0) -> Array:

@@ -22,7 +22,7 @@ def margin_in_words(given: Margin, spreads: float, unit: str) -> str:
 
 
 def margins_in_words(protocol: Protocol, models: int, units: Mapping[str, str]) -> str:
-    """The margins of a protocol in a sentence; both attacks have the same.
+    """The margins of a protocol in a sentence; every endpoint is in it, and both attacks have the same.
 
     >>> margins_in_words(Protocol("strict"), 5, {"forget": "nats", "test": "nats"})
     'within 2 spreads of retrained models or, where that is wider, within 5 % for loss on the forget set and 5 % for test loss'
@@ -34,14 +34,19 @@ def margins_in_words(protocol: Protocol, models: int, units: Mapping[str, str]) 
     """
     kept = {name: protocol.margins["forget" if unit == "nats" else name] for name, unit in units.items() if name != "distance"}
     given = {name: (margin, allowed(margin, models)) for name, margin in kept.items()}
+    words = {
+        name: "each of two attacks" if name == "attack" and "distance" in units else called(name, units[name]) for name in kept
+    }
     shared = {spreads for _, spreads in given.values()}
     if len(shared) == 1 and all(shared):
-        sizes = [f"{_absolute(m.absolute, units[n])} for {called(n, units[n])}" for n, (m, _) in given.items() if m.absolute]
+        sizes = [f"{_absolute(m.absolute, units[n])} for {words[n]}" for n, (m, _) in given.items() if m.absolute]
         rest = f" or, where that is wider, within {listed(sizes)}" if sizes else ""
-        mosts = [f"{_absolute(m.most, units[n])} for {called(n, units[n])}" for n, (m, _) in given.items() if m.most]
+        bare = [words[n] for n, (m, _) in given.items() if sizes and not m.absolute]
+        alone = f"; for {listed(bare)} spreads alone count" if bare else ""
+        mosts = [f"{_absolute(m.most, units[n])} for {words[n]}" for n, (m, _) in given.items() if m.most]
         limit = f"; spreads count up to {listed(mosts)}" if mosts else ""
-        return f"within {_spreads(shared.pop())} of retrained models{rest}{limit}"
-    each = [f"{margin_in_words(m, spreads, units[name])} for {called(name, units[name])}" for name, (m, spreads) in given.items()]
+        return f"within {_spreads(shared.pop())} of retrained models{rest}{alone}{limit}"
+    each = [f"{margin_in_words(m, spreads, units[name])} for {words[name]}" for name, (m, spreads) in given.items()]
     return f"within {listed(each)}; of two the wider counts, and spreads are those of retrained models"
 
 

@@ -23,6 +23,7 @@ from untrain.data.id_index import Id, IdIndex, some
 from untrain.data.id_lists import ids_in_file, ids_named
 from untrain.data.near_duplicates import exact_twins, near_duplicates
 from untrain.data.readers.id_files import KINDS, Reading, read_words
+from untrain.data.readers.text_tables import content, tables
 from untrain.data.requests._rows_by_id import rows_of
 from untrain.data.requests.base import ForgetSet, Request, corrects
 from untrain.data.requests.owner import Owner
@@ -194,6 +195,19 @@ def _drawn(
         add_note(note)
     forget_set = forget_set_of(train, rows)
     return DrawnRequest(forget_set, None, f"{len(ids)} ids of {name}", len(words), missing, sha256)
+
+
+def cells_of(forget: Any) -> list[str]:
+    """All words of a list of ids as a user gives it: a file, ids with commas between, or a list; whichever of them are ids."""
+    if not isinstance(forget, str | Path):
+        return [str(each) for each in np.asarray(forget).tolist()]
+    if not _is_file(forget):
+        return [word.strip() for word in str(forget).split(",")]
+    file = user_path(forget)
+    if file.suffix.lower() in (".npy", ".npz"):
+        return [str(word) for word in read_words(file, IdIndex(np.arange(0)), Reading(heading=False, gone="report"))[0]]
+    rows = [row for found in tables(file, content(file, KINDS, "ids")).values() for row in found]
+    return list(dict.fromkeys(cell.strip() for row in rows for cell in row))
 
 
 def _cells(file: Path) -> list[str]:

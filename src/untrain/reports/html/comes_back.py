@@ -7,7 +7,7 @@ from typing import Any
 
 from untrain.reports import formatting
 from untrain.reports.headings import heading
-from untrain.reports.html.tables import Cell, Column, Document, Glossary, cell, labels_of
+from untrain.reports.html.tables import Cell, Column, Document, Glossary, labels_of, tested_cell
 
 # Scores of models that were changed once they had forgotten, in the order of the columns.
 AFTER = ("quantized_forget", "pruned_forget", "continued_forget", "relearn_time", "few_shot_forget", "steered_forget")
@@ -36,7 +36,7 @@ def comes_back(document: Document, glossary: Glossary) -> ComesBack | None:
         return None
     labels = labels_of(document)
     columns = tuple(Column(n, heading(n), glossary[n].means, f"score-{n}") for n in names)
-    methods = tuple((labels[r["method"]], tuple(cell(r["scores"].get(n), glossary[n]) for n in names)) for r in done)
+    methods = tuple((labels[r["method"]], tuple(tested_cell(r["scores"].get(n), glossary[n]) for n in names)) for r in done)
     references = tuple(
         (label, tuple(_reference(done[0]["scores"].get(n), end, glossary[n].unit) for n in names))
         for end, label in REFERENCES.items()

@@ -12,7 +12,7 @@ from untrain.evaluation.glossary import scorers
 from untrain.evaluation.protocols.outcome_wording import HIDDEN, listed
 from untrain.reports import formatting
 from untrain.reports.formatting import counted
-from untrain.reports.headings import ATTACK, heading
+from untrain.reports.headings import ATTACK, named
 from untrain.reports.tally import contenders
 
 Document = Mapping[str, Any]
@@ -89,8 +89,7 @@ def without_value(rows: Sequence[Row]) -> str:
 def other_attacks(rows: Sequence[Row]) -> str:
     """The attacks that were made, and whether anybody tried to bring back what was forgotten."""
     valued = {name for row in rows for name, score in row["scores"].items() if score["value"] is not None}
-    made = sorted({heading(name).partition(",")[0] for name in valued if name.startswith(ATTACK)})
-    made = [name[:1].lower() + name[1:] if name[1:2].islower() else name for name in made]
+    made = sorted({named(name).partition(",")[0] for name in valued if name.startswith(ATTACK)})
     first = f"Attacks made: {listed(made)}." if made else "No attack on membership was made."
     if valued & _revealing():
         return f"{first} Whether the forget set comes back once a model is changed was looked at too; other attacks were not."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,11 +25,12 @@ class Payer:
 
 @dataclass(frozen=True)
 class Payers:
-    """The groups that paid the most, the number of groups, and the number of differences that are more than chance."""
+    """The groups that paid the most, how many there are, and differences more than chance: beyond the margin, and within it."""
 
     lines: tuple[Payer, ...]
     count: int
     clear: int
+    equal: int
 
 
 def payers(row: Mapping[str, Any], classes: Sequence[str] | None = None) -> Payers | None:
@@ -42,8 +44,9 @@ def payers(row: Mapping[str, Any], classes: Sequence[str] | None = None) -> Paye
     if not groups:
         return None
     margin = _margin(row)
-    clear = sum(_mark(group[side], level, margin) == "distinguishable" for group in groups for side in ("test", "forget"))
-    return Payers(tuple(_line(group, level, margin, classes) for group in groups[:SHOWN]), len(groups), clear)
+    marks = Counter(_mark(group[side], level, margin) for group in groups for side in ("test", "forget"))
+    lines = tuple(_line(group, level, margin, classes) for group in groups[:SHOWN])
+    return Payers(lines, len(groups), marks["distinguishable"], marks["indistinguishable"])
 
 
 def _margin(row: Mapping[str, Any]) -> float:

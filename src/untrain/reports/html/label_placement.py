@@ -19,7 +19,7 @@ NEAR = 8.0  # pixels between points that look like one
 GAP = 8.0  # pixels between a point and a label beside it
 # Whiskers leave no room above and below.
 DIRECTIONS = ((1.0, 0.0), (-1.0, 0.0), (0.7, 0.7), (0.7, -0.7), (-0.7, 0.7), (-0.7, -0.7))
-THICK = 3.0  # half the width of an upright line in pixels
+THICK = 5.0  # half the width of an upright line in pixels
 ALONG = np.linspace(0.1, 0.9, 9)[:, None]  # places on a line that are on no other label or point
 LINES = (14.0, 240.0)  # least and greatest length of a line to a label, in pixels
 STEP, TRIES = 10.0, 50  # pixels between places for such a label, and how many are tried for a line that crosses nothing

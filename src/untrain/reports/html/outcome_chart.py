@@ -22,9 +22,9 @@ LEAST, MOST = 0.1, 1000.0  # margins: what is nearer or farther is drawn there
 # Name in the legend, colour and symbol of each outcome.
 LOOKS: Mapping[str, tuple[str, str, str]] = {
     PASSES: ("Passes", "good", "circle"),
-    REMEMBERS: ("Fails: remembers", "bad", "triangle-down"),
-    HIDES: ("Fails: hides", "rose", "square"),
-    DAMAGED: ("Fails: damaged", "plum", "triangle-up"),
+    REMEMBERS: ("Fails: still knows the forget set", "bad", "triangle-down"),
+    HIDES: ("Fails: hides the forget set", "rose", "square"),
+    DAMAGED: ("Fails: forgot too much, or broke something", "plum", "triangle-up"),
     OPEN: ("Open", "warn", "diamond"),
 }
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from untrain.evaluation.base import ScoreInfo
 from untrain.reports import formatting, verdict_marks
-from untrain.reports.html.tables import Cell, labels_of
+from untrain.reports.html.tables import Cell, labels_of, tested_cell
 
 Row = Mapping[str, Any]
+_SHARE = ScoreInfo("share", "fraction", "the oracles' value", "")
 
 
 def outcomes(document: Mapping[str, Any]) -> list[tuple[Cell, str]]:
@@ -96,5 +98,5 @@ def corrected(row: Row, name: str) -> str:
     score = row["scores"]["forget_true_accuracy"]
     value, ideal, ceiling = (formatting.quantity(score[n], "fraction") for n in ("value", "ideal", "ceiling"))
     original = "" if score["ceiling"] is None else f", the original model {ceiling}"
-    reach = f"(95\N{NO-BREAK SPACE}% interval {formatting.interval(score, 'fraction')})"
+    reach = f"(95\N{NO-BREAK SPACE}% interval {tested_cell(score, _SHARE).interval})"
     return f"By their true labels, {name} gets {value} of them right {reach}; retraining {ideal}{original}."

@@ -74,6 +74,16 @@ class TrainingRecorder:
         )  # fmt: skip
 
 
+def rows_in(loader: Any) -> int | None:
+    """Number of training examples of a loader; None where its data set does not say.
+
+    >>> rows_in(None) is None
+    True
+    """
+    dataset = getattr(loader, "dataset", None)
+    return len(dataset) if hasattr(dataset, "__len__") else None  # type: ignore[arg-type]
+
+
 def spelled(make: Any, notes: list[str]) -> str:
     """The spelling of the steps that ``make`` makes; empty, with a note, where they have none here."""
     try:

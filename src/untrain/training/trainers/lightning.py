@@ -10,7 +10,7 @@ from untrain.core.environment import variables
 from untrain.core.errors import MissingExtra, SpecError
 from untrain.core.paths import user_path
 from untrain.training.steps import SGD, AdamW, Constant, Optimizer, Steps
-from untrain.training.trainers._recorder import TrainingRecorder, spelled
+from untrain.training.trainers._recorder import TrainingRecorder, rows_in, spelled
 from untrain.training.training_record import FOLDER
 
 try:
@@ -48,9 +48,8 @@ class LightningCallback(Callback or object):  # type: ignore[misc]
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Check the ids, and keep the first checkpoint."""
         if trainer.is_global_zero:
-            dataset: Any = getattr(trainer.train_dataloader, "dataset", None)
             folder = self._folder or Path(trainer.default_root_dir) / FOLDER
-            self._recorder.begin(pl_module, folder, len(dataset) if hasattr(dataset, "__len__") else None)
+            self._recorder.begin(pl_module, folder, rows_in(trainer.train_dataloader))
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Keep a checkpoint, where this is the epoch."""

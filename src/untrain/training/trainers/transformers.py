@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 from untrain.core.errors import SpecError
 from untrain.core.paths import user_path
 from untrain.training.steps import SGD, AdamW, Constant, Cosine, Optimizer, Schedule, Steps, Triangular
-from untrain.training.trainers._recorder import TrainingRecorder, spelled
+from untrain.training.trainers._recorder import TrainingRecorder, rows_in, spelled
 from untrain.training.training_record import FOLDER
 
 
@@ -36,9 +36,8 @@ class TransformersCallback(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **more: Any) -> None:
         """Check the ids, and keep the first checkpoint."""
         if state.is_world_process_zero:
-            dataset: Any = getattr(more.get("train_dataloader"), "dataset", None)
             folder = self._folder or Path(args.output_dir) / FOLDER
-            self._recorder.begin(model, folder, len(dataset) if hasattr(dataset, "__len__") else None)
+            self._recorder.begin(model, folder, rows_in(more.get("train_dataloader")))
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, model: Any = None, **more: Any) -> None:
         """Keep a checkpoint, where this is the epoch."""
