@@ -45,7 +45,7 @@ def forget(
         untrain forget --model vit/ --data photos/ --forget ids.csv --dry-run
         untrain forget --model m.pt --network nets:Net --data d.csv --forget 3,17
         untrain forget --model m.skops --data d.csv --where "label == 3"
-        untrain forget --model m.skops --data d.csv --forget 3 --valid v.csv --audit
+        untrain forget --model vit/ --data t/ --forget a.csv --valid v/ --audit
 
     A plan comes first, and with ``--dry-run`` nothing else. Then methods are tried, cheap ones first unless training again is
     cheap; a model that got worse is not written. The new checkpoint has the format of the old one, and NEW.json beside it says
