@@ -51,7 +51,8 @@ def with_section(card: str, section: str) -> str:
     """
     head = match.group() if (match := HEAD.match(card)) else ""
     body = card[len(head) :]
-    start, end = body.find(BEGIN), body.find(END)
+    start = body.find(BEGIN)
+    end = body.find(END, max(0, start))
     if 0 <= start < end:
         return head + body[:start] + section.rstrip("\n") + body[end + len(END) :]
     return head + body.rstrip() + ("\n\n" if body.strip() else "") + section
@@ -61,6 +62,7 @@ def _figures(before: Document, after: Document) -> Iterator[str]:
     names = {"validation": "held-out", "retain": "kept training", "forget": "forgotten"}
     for side, name in names.items():
         yield f"| accuracy on {name} examples | {_share(before[side])} | {_share(after[side])} |"
+        yield f"| mean loss on {name} examples, nats | {before[side]['loss']:.4g} | {after[side]['loss']:.4g} |"
     if before["alike"] and after["alike"]:
         chances = " | ".join(f"{each['area']:.3f} ± {1.96 * each['error']:.3f}" for each in (before["alike"], after["alike"]))
         yield f"| chance that a forgotten example has a larger loss than an unseen one (0.5 is ideal) | {chances} |"
