@@ -29,9 +29,7 @@ class WandB(Logger):
         # By default the library sends the words of the command, among which are ids, what it prints, and the code around it; and it
         # gives out a run that the user has begun herself.
         quiet = wandb.Settings(console="off", disable_code=True, disable_git=True, x_disable_meta=True)
-        return _Run(
-            wandb.init(project=self.project, name=name[:120], config={"work": name}, settings=quiet, reinit="create_new")
-        )
+        return _Run(wandb.init(project=self.project, name=name[:120], config={"work": name}, settings=quiet, reinit="create_new"))
 
 
 class _Run(OpenLog):
