@@ -114,7 +114,7 @@ def test_damage_is_told(folder, tmp_path):
     with pytest.raises(DataError, match="is damaged"):
         read_record(copy).kept(model)
     facts = json.loads((copy / "training.json").read_text())
-    for broken in ({**facts, "format": "other"}, {"format": facts["format"]}, [1]):
+    for broken in ({**facts, "format": "other"}, {"format": facts["format"]}, {**facts, "rows": float("inf")}, [1]):
         (copy / "training.json").write_text(json.dumps(broken))
         with pytest.raises(DataError, match="no record of a training"):
             read_record(copy)
