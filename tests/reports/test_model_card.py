@@ -73,6 +73,14 @@ def test_a_card_gets_one_section_and_keeps_the_rest(card):
     assert with_section(again, model_card(document(method="DEL()"))) == again
 
 
+def test_a_card_says_where_a_method_did_not_make_the_model_forget():
+    words = "still do not look like unseen ones"
+    for met in (True, False):
+        facts = document()
+        facts["after"] = {**facts["after"], "alike": {"area": 0.1, "error": 0.1, "met": met}}
+        assert (words in model_card(facts)) is not met
+
+
 def test_a_stray_end_does_not_double_the_section():
     once = with_section(f"# Net\n{END}\n", model_card(document()))
     assert with_section(once, model_card(document())) == once

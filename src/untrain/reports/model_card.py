@@ -26,9 +26,9 @@ def model_card(document: Document) -> str:
     request, after = document["request"], document["after"]
     lines = [
         BEGIN, "## What this model forgot", "",
-        f"On {document['made'][:10]}, {request['rows']:,} of {document['data']['rows']:,} training examples were removed from the "
-        f"model by [untrain](https://pypi.org/project/untrain/) {document['versions']['untrain']}, with the method "
-        f"{_code(document['method'])}. All other figures of this card that are older are of the model before.", "",
+        f"On {document['made'][:10]}, the method {_code(document['method'])} of [untrain](https://pypi.org/project/untrain/) "
+        f"{document['versions']['untrain']} was run to make the model forget {request['rows']:,} of {document['data']['rows']:,} "
+        f"training examples. All other figures of this card that are older are of the model before.", "",
         "| | Before | After |", "|---|---|---|", *_figures(document["before"], after), "",
     ]  # fmt: skip
     lines += [*_evidence(document), "", "This does not cover:", ""]
@@ -75,7 +75,9 @@ def _share(side: Document) -> str:
 
 
 def _evidence(document: Document) -> Iterator[str]:
-    audit = document.get("audit")
+    audit, alike = document.get("audit"), document["after"]["alike"]
+    if alike and alike.get("met") is False:
+        yield from ("The forgotten examples still do not look like unseen ones to the new model, by the chance above.", "")
     if not audit:
         yield "Intervals are 95 %. No models were trained without these examples to compare with: this does not prove forgetting."
         return
