@@ -36,7 +36,7 @@ def libraries(monkeypatch):
         return Plain(3, num_classes)
 
     timm.create_model, timm.list_models = create, lambda: ["resnet18", "vit_tiny"]
-    models.get_model, models.list_models = get, lambda: ["resnet18"]
+    models.get_model, models.list_models = get, lambda module=None: ["resnet18"] if module is models else ["resnet18", "a_detector"]
     vision.models = models
     for name, module in (("timm", timm), ("torchvision", vision), ("torchvision.models", models)):
         monkeypatch.setitem(sys.modules, name, module)
@@ -58,6 +58,7 @@ def test_a_name_makes_the_network_with_as_many_outputs_as_there_are_classes(libr
     [
         ("timm:resnet81", (3, 8, 8), "timm has no network 'resnet81'; did you mean 'resnet18'"),
         ("torchvision:resnet81", (3, 8, 8), "torchvision has no network 'resnet81'; did you mean"),
+        ("torchvision:a_detector", (3, 8, 8), "torchvision has no network 'a_detector'"),
         ("timm:resnet18", (6,), r"takes images of shape \(channels, height, width\)"),
         ("torchvision:resnet18", (1, 8, 8), r"takes images of shape \(3, height, width\)"),
     ],

@@ -38,6 +38,7 @@ def test_it_has_counts_exact_intervals_and_limits_but_no_id():
     low, high = (100 * float(each) for each in clopper_pearson(30, 40))
     assert f"| 75.0 % [{low:.1f}, {high:.1f}] of 40 |" in section
     assert "0.400 ± 0.196" in section
+    assert "| mean loss on held-out examples, nats | 0.5 | 0.5 |" in section  # what counts of a language model
     assert "does not prove forgetting" in section
     assert r"copies of \<the\> model" in section
 
@@ -70,6 +71,19 @@ def test_a_card_gets_one_section_and_keeps_the_rest(card):
     assert (again.count(BEGIN), again.count(END), again.count("## What this model forgot")) == (1, 1, 1)
     assert "DEL()" in again
     assert with_section(again, model_card(document(method="DEL()"))) == again
+
+
+def test_a_card_says_where_a_method_did_not_make_the_model_forget():
+    words = "still do not look like unseen ones"
+    for met in (True, False):
+        facts = document()
+        facts["after"] = {**facts["after"], "alike": {"area": 0.1, "error": 0.1, "met": met}}
+        assert (words in model_card(facts)) is not met
+
+
+def test_a_stray_end_does_not_double_the_section():
+    once = with_section(f"# Net\n{END}\n", model_card(document()))
+    assert with_section(once, model_card(document())) == once
 
 
 def test_marks_within_the_yaml_are_no_section():

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 from untrain.core.events import Event
+from untrain.core.spec import Spec
+from untrain.data.requests.base import Request
 from untrain.experiments.comparison import Comparison
 from untrain.experiments.price import Price
 
@@ -15,9 +18,10 @@ Document = Mapping[str, Any]
 
 def begun_event(comparison: Comparison, cost: Price) -> Event:
     """The beginning of a comparison, with its price."""
-    facts = {"scenario": repr(comparison.scenario), "methods": ", ".join(map(repr, comparison.methods)), "price": cost.to_text()}
+    scenario = without_ids(comparison.scenario)
+    facts = {"scenario": scenario, "methods": ", ".join(map(repr, comparison.methods)), "price": cost.to_text()}
     numbers = {"seeds": comparison.seeds, "oracles": comparison.oracles, "seed": comparison.seed}
-    return Event("begun", repr(comparison.scenario), None, numbers, facts)
+    return Event("begun", scenario, None, numbers, facts)
 
 
 def model_events(label: str, record: Document) -> Iterator[Event]:
@@ -47,10 +51,42 @@ def score_events(document: Document) -> Iterator[Event]:
                 yield Event("score", f"{row['method']}/{name}", None, numbers)
 
 
-def ended_event(document: Document, report: str) -> Event:
-    """The end of a comparison: how many methods failed, and where the report is."""
+def ended_event(document: Document, report: str, scenario: str) -> Event:
+    """The end of a comparison of a scenario, by its spelling without ids: how many methods failed, and where the report is."""
     failed = sum(row["error"] is not None for row in document["results"])
-    return Event("ended", str(document["scenario"]), None, {"failed": failed}, {"report": report} if report else {})
+    return Event("ended", scenario, None, {"failed": failed}, {"report": report} if report else {})
+
+
+def without_ids(scenario: Spec) -> str:
+    """The spelling of a scenario, in which dots stand for what its requests list: trackers may be on machines of others.
+
+    >>> from untrain.data.requests.ids import Ids
+    >>> without_ids(Ids(ids=("ann", "bob")))
+    'Ids(...)'
+    """
+    text = repr(scenario)
+    for request in _listing(scenario):
+        text = text.replace(repr(request), f"{type(request).__name__}(...)")
+    return text
+
+
+def _listing(value: Any) -> Iterator[Request]:
+    """The outermost requests in a value that list ids, owners or inputs, or hold a rule, which may name some."""
+    if isinstance(value, tuple):
+        for part in value:
+            yield from _listing(part)
+    if not isinstance(value, Spec):
+        return
+    own = {field.name: getattr(value, field.name) for field in fields(value)}  # type: ignore[arg-type]
+    if isinstance(value, Request) and any(name == "rule" or _lists(each) for name, each in own.items()):
+        yield value
+        return
+    for each in own.values():
+        yield from _listing(each)
+
+
+def _lists(value: Any) -> bool:
+    return isinstance(value, tuple) and any(not isinstance(part, Spec) for part in value)
 
 
 def finite(numbers: Document) -> dict[str, float]:

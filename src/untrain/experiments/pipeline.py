@@ -17,7 +17,7 @@ from untrain.data.splits import Data
 from untrain.experiments.comparison import Comparison, choose_for, portable, todo_of, workers_for
 from untrain.experiments.draw_request import chooser, count_missing_members, needed_ensemble, stand_in
 from untrain.experiments.effects_step import attribute, estimations_of, price_attribution
-from untrain.experiments.events import begun_event, ended_event, score_events
+from untrain.experiments.events import begun_event, ended_event, score_events, without_ids
 from untrain.experiments.interim_looks import Look, plan_looks, take_looks
 from untrain.experiments.planning import PowerPlan, plan
 from untrain.experiments.price import Price, add_prices, announce_ensemble, before_request, price, price_of
@@ -165,8 +165,10 @@ def run_comparisons(comparisons: list[Comparison], store: str | Path | None, way
             entries = [run_looks(looks, opened, way, take_sized)]
         score_side_by_side(entries, opened, pool, way)
     shown = publish(entries, opened, page.out, page.images, page.command, way.chosen, page.replace, way.on_progress)
+    names = {repr(scene.scenario): without_ids(scene.scenario) for scene in scenes}
     for document in shown["runs"]:
-        for event in (*score_events(document), ended_event(document, shown.get("report", ""))):
+        end = ended_event(document, shown.get("report", ""), names.get(document["scenario"], "comparison"))
+        for event in (*score_events(document), end):
             emit(way.on_progress, event)
     return shown | {"price": cost.document()}
 

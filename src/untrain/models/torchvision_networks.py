@@ -13,7 +13,7 @@ class TorchvisionNetwork(Architecture):
     """A classifier of torchvision with initial values of its own, for images of three channels.
 
     Args:
-        name: as ``torchvision.models.list_models()`` has it, such as 'resnet18'.
+        name: as ``list_models(module=torchvision.models)`` has it, such as 'resnet18'.
 
     Source: the torchvision maintainers and contributors 2016, TorchVision.
     """
@@ -26,7 +26,7 @@ class TorchvisionNetwork(Architecture):
         Raises:
             ModelError: torchvision has no such network, or it takes no such images.
         """
-        known = models.list_models()
+        known = models.list_models(module=models)  # classifiers alone: a detector would download the weights of its backbone
         if self.name not in known:
             raise ModelError(f"torchvision has no network {self.name!r}{suggest(self.name, known)}")
         if len(shape) != 3 or shape[0] != 3:

@@ -26,9 +26,9 @@ def model_card(document: Document) -> str:
     request, after = document["request"], document["after"]
     lines = [
         BEGIN, "## What this model forgot", "",
-        f"On {document['made'][:10]}, {request['rows']:,} of {document['data']['rows']:,} training examples were removed from the "
-        f"model by [untrain](https://pypi.org/project/untrain/) {document['versions']['untrain']}, with the method "
-        f"{_code(document['method'])}. All other figures of this card that are older are of the model before.", "",
+        f"On {document['made'][:10]}, the method {_code(document['method'])} of [untrain](https://pypi.org/project/untrain/) "
+        f"{document['versions']['untrain']} was run to make the model forget {request['rows']:,} of {document['data']['rows']:,} "
+        f"training examples. All other figures of this card that are older are of the model before.", "",
         "| | Before | After |", "|---|---|---|", *_figures(document["before"], after), "",
     ]  # fmt: skip
     lines += [*_evidence(document), "", "This does not cover:", ""]
@@ -51,7 +51,8 @@ def with_section(card: str, section: str) -> str:
     """
     head = match.group() if (match := HEAD.match(card)) else ""
     body = card[len(head) :]
-    start, end = body.find(BEGIN), body.find(END)
+    start = body.find(BEGIN)
+    end = body.find(END, max(0, start))
     if 0 <= start < end:
         return head + body[:start] + section.rstrip("\n") + body[end + len(END) :]
     return head + body.rstrip() + ("\n\n" if body.strip() else "") + section
@@ -61,6 +62,7 @@ def _figures(before: Document, after: Document) -> Iterator[str]:
     names = {"validation": "held-out", "retain": "kept training", "forget": "forgotten"}
     for side, name in names.items():
         yield f"| accuracy on {name} examples | {_share(before[side])} | {_share(after[side])} |"
+        yield f"| mean loss on {name} examples, nats | {before[side]['loss']:.4g} | {after[side]['loss']:.4g} |"
     if before["alike"] and after["alike"]:
         chances = " | ".join(f"{each['area']:.3f} ± {1.96 * each['error']:.3f}" for each in (before["alike"], after["alike"]))
         yield f"| chance that a forgotten example has a larger loss than an unseen one (0.5 is ideal) | {chances} |"
@@ -73,7 +75,9 @@ def _share(side: Document) -> str:
 
 
 def _evidence(document: Document) -> Iterator[str]:
-    audit = document.get("audit")
+    audit, alike = document.get("audit"), document["after"]["alike"]
+    if alike and alike.get("met") is False:
+        yield from ("The forgotten examples still do not look like unseen ones to the new model, by the chance above.", "")
     if not audit:
         yield "Intervals are 95 %. No models were trained without these examples to compare with: this does not prove forgetting."
         return

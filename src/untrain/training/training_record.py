@@ -141,7 +141,7 @@ def read_record(folder: str | Path) -> TrainingRecord:
         )  # fmt: skip
     except OSError as error:
         reason = error.strerror
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         reason = " ".join(str(error).split())
     raise DataError(f"{place} holds no record of a training that can be read ({reason}): a callback of untrain writes one")
 

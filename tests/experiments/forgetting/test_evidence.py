@@ -142,6 +142,16 @@ def test_what_cannot_be_audited_is_refused_before_anything_is_done(home, given, 
     assert sorted(home.iterdir()) == before
 
 
+@pytest.mark.parametrize(
+    ("ids", "words"),
+    [(["a", "b\nc", "d"], "has a line break"), (["a", "", "d"], "is empty"), (["a", "b", "b"], "1 rows that stay share ids")],
+)
+def test_rows_that_a_list_of_ids_cannot_name_are_refused(ids, words):
+    evidence.refuse_unlistable(np.array(["a", "b", "d"]), np.array([1]))
+    with pytest.raises(BadInput, match=words):
+        evidence.refuse_unlistable(np.array(ids), np.array([1]))
+
+
 def test_where_training_again_has_one_exact_result_one_oracle_stands_for_all(tmp_path):
     from sklearn.linear_model import LogisticRegression
 

@@ -96,6 +96,11 @@ def test_another_script_seed_or_list_is_another_model(home):
     Path("my code; $HOME/train.py").write_text(SCRIPT + "\n# better\n")
     assert key_of(job.ingredients(script())) != key
     assert "p3" not in str(job.ingredients(script()))
+    keys = set()
+    for text in ("lr: 1", "lr: 2"):
+        Path("net.yaml").write_text(text)
+        keys.add(key_of(job.ingredients(script_of(f"{sys.executable} --config=net.yaml {{ids}} {{seed}} {{checkpoint}}"))))
+    assert len(keys) == 2
 
 
 def test_no_process_stays_behind_when_the_command_is_stopped(home):

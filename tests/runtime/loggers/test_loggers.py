@@ -13,6 +13,7 @@ from torch.utils.tensorboard import SummaryWriter  # noqa: F401 - imported here,
 import untrain as ut
 from untrain.core.errors import BadInput, MissingExtra, SpecError
 from untrain.core.events import Event
+from untrain.experiments.events import without_ids
 from untrain.models.state import same, state
 from untrain.runtime.loggers.base import Logger, loggers_of, logging_to
 from untrain.runtime.progress import emit, logger_of
@@ -115,6 +116,17 @@ def test_tensorboard_gets_each_number_under_its_tag(tmp_path):
     assert (point.step, point.value) == (10, 0.5)
 
 
+def test_no_event_of_a_run_spells_what_a_request_lists():
+    owner, where = ut.Owner(owners=("ann",)), ut.Where(rule="name == 'bob'")
+    relabel = ut.Relabel(ids=("ann",), labels=1)
+    for request in (ut.Ids(ids=("ann", 7)), owner, where, relabel, ut.Corrections(parts=(relabel, ut.Relabel(rows=where)))):
+        text = without_ids(ut.Digits(request=request))
+        assert "..." in text
+        assert not any(word in text for word in ("ann", "bob", "7"))
+    plain = ut.Digits(request=ut.Random(fraction=0.25))
+    assert without_ids(plain) == repr(plain)
+
+
 class Recorder:
     """A stand-in for a tracker's run: keeps calls."""
 
@@ -130,9 +142,12 @@ class Recorder:
 
 def test_weights_and_biases_gets_numbers_facts_and_the_end(monkeypatch):
     run, begun = Recorder(), {}
-    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=lambda **given: begun.update(given) or run))
+    library = SimpleNamespace(init=lambda **given: begun.update(given) or run, Settings=dict)
+    monkeypatch.setitem(sys.modules, "wandb", library)
     through("WandB(project='mine')")
     assert begun["project"] == "mine"
+    quiet = {"console": "off", "disable_code": True, "disable_git": True, "x_disable_meta": True}  # the command may hold ids
+    assert (begun["settings"], begun["reinit"]) == (quiet, "create_new")  # and the user's own run stays as it is
     assert {"Finetune() 0/loss": 0.5, "Finetune() 0/forget": 1.0, "Finetune() 0/step": 10} in run.logged
     assert {"begun scenario": "Digits()", "begun methods": "A|B"} in run.logged
     assert run.ended == [{"exit_code": 0}]
@@ -185,7 +200,7 @@ def test_a_tracker_that_fails_is_left_alone_and_that_is_said_once(monkeypatch):
     def fail(**given):
         raise ConnectionError("no route\nto the server")
 
-    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=fail))
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(Settings=dict, init=fail))
     notes, events = [], []
     with logging_to(["WandB", events.append], notes.append) as watched:
         for event in EVENTS:
@@ -196,7 +211,7 @@ def test_a_tracker_that_fails_is_left_alone_and_that_is_said_once(monkeypatch):
 
 def test_what_a_function_raises_goes_through_and_logs_end_as_failed(monkeypatch):
     run = Recorder()
-    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=lambda **given: run))
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(Settings=dict, init=lambda **given: run))
 
     def enough(event):
         if event.kind == "step":

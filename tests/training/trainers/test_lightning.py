@@ -39,7 +39,7 @@ def trainer(folder, model, **more):
     usual = {
         "is_global_zero": True, "train_dataloader": loader, "default_root_dir": str(folder), "current_epoch": 0, "world_size": 1,
         "optimizers": [torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.1)], "lr_scheduler_configs": [],
-        "accumulate_grad_batches": 2, "gradient_clip_val": None,
+        "accumulate_grad_batches": 2, "gradient_clip_val": None, "gradient_clip_algorithm": None, "global_step": 0,
     }  # fmt: skip
     return SimpleNamespace(**(usual | more))
 
@@ -74,6 +74,24 @@ def test_a_schedule_of_the_module_is_told(callback, tmp_path):
     assert record.steps == ""
     assert "a schedule of the module's own" in record.notes[0]
     assert record.checkpoint is None
+
+
+def test_a_resumed_training_keeps_no_model_as_one_from_before_it(callback, tmp_path):
+    model, made = Module(), callback()
+    at = trainer(tmp_path, model, global_step=4, current_epoch=2)
+    made.on_train_start(at, model)
+    made.on_train_end(at, model)
+    record = read_record(tmp_path / "untrain-training")
+    assert record.checkpoint is None
+    assert "training was resumed" in record.notes[0]
+
+
+def test_clipping_by_value_is_told(callback, tmp_path):
+    model, made = Module(), callback(at=None)
+    at = trainer(tmp_path, model, current_epoch=1, gradient_clip_val=0.5, gradient_clip_algorithm="value")
+    made.on_train_start(at, model)
+    made.on_train_end(at, model)
+    assert "clipped by value" in read_record(tmp_path / "untrain-training").notes[0]
 
 
 def test_without_the_library_it_is_refused(monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 import untrain as ut
 from untrain.core.errors import BadInput, DataError, ModelError
 from untrain.training.steps import SGD, AdamW, Constant, Cosine, Triangular
-from untrain.training.trainers.transformers import TransformersCallback, steps_of
+from untrain.training.trainers.transformers import TransformersCallback, _steps, steps_of
 from untrain.training.training_record import read_record
 
 SIZES = dict.fromkeys(("hidden_size", "intermediate_size"), 8) | dict.fromkeys(("image_size", "patch_size"), 4)
@@ -113,7 +114,7 @@ def test_damage_is_told(folder, tmp_path):
     with pytest.raises(DataError, match="is damaged"):
         read_record(copy).kept(model)
     facts = json.loads((copy / "training.json").read_text())
-    for broken in ({**facts, "format": "other"}, {"format": facts["format"]}, [1]):
+    for broken in ({**facts, "format": "other"}, {"format": facts["format"]}, {**facts, "rows": float("inf")}, [1]):
         (copy / "training.json").write_text(json.dumps(broken))
         with pytest.raises(DataError, match="no record of a training"):
             read_record(copy)
@@ -131,6 +132,34 @@ def test_an_epoch_that_never_came_is_told(tmp_path):
     record = read_record(tmp_path / "untrain-training")
     assert record.checkpoint is None
     assert record.notes == ("training ended before epoch 5, so that no earlier checkpoint was kept",)
+
+
+def test_a_resumed_training_keeps_no_model_as_one_from_before_it(tmp_path):
+    torch.manual_seed(0)
+    config = transformers.ViTConfig(**SIZES, **ONES, num_labels=2)
+    data = [{"pixel_values": x, "labels": int(y)} for x, y in zip(*rows(), strict=True)]
+    for resume in (None, True):
+        args = arguments(tmp_path, num_train_epochs=2 if resume else 1, save_strategy="epoch")
+        model = transformers.ViTForImageClassification(config)
+        trainer = transformers.Trainer(model=model, args=args, train_dataset=data, callbacks=[TransformersCallback()])
+        trainer.train(resume_from_checkpoint=resume)
+    record = read_record(tmp_path / "untrain-training")
+    assert record.checkpoint is None
+    assert record.notes == ("training was resumed, so that the model from before the first step was not there to keep",)
+
+
+def test_weights_that_the_arguments_did_not_make_have_no_spelling(tmp_path):
+    weight = torch.nn.Parameter(torch.ones(1))
+    state = SimpleNamespace(max_steps=6, epoch=2.0, global_step=6, best_global_step=3)
+    args, own = arguments(tmp_path), torch.optim.AdamW([weight], lr=1e-3)
+    assert _steps(args, state, own).lr == 1e-3
+    args.load_best_model_at_end = True
+    with pytest.raises(ut.BadInput, match="step 3 of 6, the best"):
+        _steps(args, state, own)
+    state.best_global_step = 6
+    for other in (torch.optim.SGD([weight], lr=1e-3), torch.optim.AdamW([weight], lr=0.1)):
+        with pytest.raises(ut.BadInput, match="that the arguments do not name"):
+            _steps(args, state, other)
 
 
 @pytest.mark.parametrize(("given", "steps"), [

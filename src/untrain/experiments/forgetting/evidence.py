@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -171,7 +173,24 @@ def plan_audit(opened: OpenedModel, drawn: DrawnRequest, choices: AuditChoices, 
     scene = open_scene(own_data(opened, opened.valid, drawn.forget_set, by, learner), setting)
     originals = 0 if learner.deterministic else ORIGINALS - 1
     ids = tuple(dict.fromkeys(map(str, drawn.forget_set.ids)))
+    if choices.script is not None:
+        refuse_unlistable(opened.train.ids, np.asarray(drawn.forget_set.rows))
     return PlannedAudit(opened, scene, ids, choices, setting, choices.oracles or FOR_ONE, originals, seed)
+
+
+def refuse_unlistable(ids: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]) -> None:
+    """Refuse rows that a script cannot leave out by a list of their ids, one per line.
+
+    Raises:
+        BadInput: an id is empty or has a line break, or is that of a row that stays too.
+    """
+    gone = ids[rows]
+    if any(len(str(each).splitlines()) != 1 for each in gone.tolist()):
+        raise BadInput("an id to forget is empty or has a line break, and {ids} lists one per line: name other ids, --id COLUMN")
+    if stays := int(np.isin(ids, gone).sum()) - len(rows):
+        raise BadInput(
+            f"{stays} rows that stay share ids with rows to forget, and {{ids}} names rows by id: name other ids, --id COLUMN"
+        )
 
 
 def evidence(planned: PlannedAudit, model: nn.Module, name: str, sides: Sides, folder: Path) -> Document:
@@ -195,8 +214,8 @@ def evidence(planned: PlannedAudit, model: nn.Module, name: str, sides: Sides, f
         alike = scene.learner.deterministic
         ours = store_checkpoints([model.state_dict()], scene, setting, "unlearned", store, alike)
         first = store_checkpoints([planned.opened.model.state_dict()], scene, setting, "originals", store, alike)
-    judged = [load_model(scene, store.tensors(key, "weights"), planned.seed) for key in dict.fromkeys(keys["oracle"])]
-    likenesses = [judge(each, sides, planned.opened.task).alike for each in (model, *judged)]
+    judged = (load_model(scene, store.tensors(key, "weights"), planned.seed) for key in dict.fromkeys(keys["oracle"]))
+    likenesses = [judge(each, sides, planned.opened.task).alike for each in chain([model], judged)]  # one in memory at a time
     keys["oracle"] = stand_in(keys["oracle"], 1) if alike else keys["oracle"]
     models = models_by_role(ours, keys["oracle"], [*first, *keys["original"]], name)
     options = RunOptions(setting, on_progress=choices.on_progress)

@@ -46,7 +46,7 @@ class TrainingScript:
     Args:
         words: its words; ``{ids}`` stands for a file of the ids to leave out, one per line, ``{seed}`` for a number and
             ``{checkpoint}`` for the file or folder to write.
-        files: digests of those words that are files, by word.
+        files: digests of those words, and of what stands behind an equals sign in one, that are files, by path.
     """
 
     words: tuple[str, ...]
@@ -81,7 +81,8 @@ def script_of(text: str) -> TrainingScript:
         raise BadInput(f"--train-with {text!r} lacks {_braced(lacking)}: write it {SPELLED}")
     if shutil.which(words[0]) is None:
         raise BadInput(f"--train-with: there is no program {words[0]!r} that can be run: write it {SPELLED}")
-    files = {word: file_digest(Path(word)) for word in words if _is_file(word)}
+    parts = [part for word in words for part in (word, word.partition("=")[2])]  # as in --config=net.yaml
+    files = {part: file_digest(Path(part)) for part in parts if _is_file(part)}
     return TrainingScript(words, tuple(sorted(files.items())))
 
 

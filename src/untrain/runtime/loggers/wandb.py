@@ -10,6 +10,7 @@ from untrain.runtime.loggers.base import Logger, OpenLog, scalars
 
 class WandB(Logger):
     """A run of Weights & Biases; its account is that of ``wandb login``, and WANDB_MODE=offline keeps it on this machine.
+    It gets events alone: not the command, what it prints, or code.
 
     Args:
         project: under which the run is listed.
@@ -25,7 +26,10 @@ class WandB(Logger):
         """A fresh run of the project."""
         import wandb
 
-        return _Run(wandb.init(project=self.project, name=name[:120], config={"work": name}))
+        # By default the library sends the words of the command, among which are ids, what it prints, and the code around it; and it
+        # gives out a run that the user has begun herself.
+        quiet = wandb.Settings(console="off", disable_code=True, disable_git=True, x_disable_meta=True)
+        return _Run(wandb.init(project=self.project, name=name[:120], config={"work": name}, settings=quiet, reinit="create_new"))
 
 
 class _Run(OpenLog):

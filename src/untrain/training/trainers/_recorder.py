@@ -31,6 +31,7 @@ class TrainingRecorder:
     rows: int | None = None
     earlier: tuple[int, str] | None = None
     notes: list[str] = field(default_factory=list)
+    _resumed: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what is not a number of epochs.
@@ -41,8 +42,10 @@ class TrainingRecorder:
         if self.at is not None and (isinstance(self.at, bool) or not isinstance(self.at, int) or self.at < 0):
             raise BadInput(f"at={self.at!r}: a number of epochs is needed, 0 for before the first step, None for no checkpoint")
 
-    def begin(self, model: nn.Module, folder: Path, rows: int | None) -> None:
+    def begin(self, model: nn.Module, folder: Path, rows: int | None, resumed: bool = False) -> None:
         """Check what was given before the first step is taken.
+
+        A training that was resumed begins with a model that has seen the data: it is not kept as one from before them.
 
         Raises:
             DataError: there is not one id per row.
@@ -52,7 +55,9 @@ class TrainingRecorder:
             raise ModelError("weights are sharded over processes, of which no record is written: leave the callback out")
         self.folder, self.rows, self.texts = folder, rows, checked_ids(self.ids, rows)
         self.earlier, self.notes = None, []
-        self.epoch_ended(model, 0)
+        self._resumed = resumed
+        if not resumed:
+            self.epoch_ended(model, 0)
 
     def epoch_ended(self, model: nn.Module, epoch: int) -> None:
         """Keep the weights that training moves, and buffers, after the epoch ``at``."""
@@ -64,7 +69,9 @@ class TrainingRecorder:
 
     def end(self, model: nn.Module, steps: str, seeds: Mapping[str, int], notes: Sequence[str] = ()) -> None:
         """Write the record."""
-        if self.at is not None and self.earlier is None:
+        if self._resumed and self.at == 0:
+            self.notes.append("training was resumed, so that the model from before the first step was not there to keep")
+        elif self.at is not None and self.earlier is None:
             self.notes.append(f"training ended before epoch {self.at}, so that no earlier checkpoint was kept")
         write_record(
             TrainingRecord(

@@ -49,7 +49,7 @@ class LightningCallback(Callback or object):  # type: ignore[misc]
         """Check the ids, and keep the first checkpoint."""
         if trainer.is_global_zero:
             folder = self._folder or Path(trainer.default_root_dir) / FOLDER
-            self._recorder.begin(pl_module, folder, rows_in(trainer.train_dataloader))
+            self._recorder.begin(pl_module, folder, rows_in(trainer.train_dataloader), trainer.global_step > 0)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Keep a checkpoint, where this is the epoch."""
@@ -75,6 +75,8 @@ def steps_of(trainer: Any) -> Steps:
         raise SpecError("several optimizers or groups of parameters")
     if trainer.lr_scheduler_configs:
         raise SpecError("a schedule of the module's own")
+    if trainer.gradient_clip_val and getattr(trainer.gradient_clip_algorithm, "value", trainer.gradient_clip_algorithm) == "value":
+        raise SpecError("gradients that are clipped by value")
     (group,) = trainer.optimizers[0].param_groups
     size = getattr(trainer.train_dataloader, "batch_size", None)
     if not isinstance(size, int):

@@ -37,7 +37,7 @@ class TransformersCallback(TrainerCallback):
         """Check the ids, and keep the first checkpoint."""
         if state.is_world_process_zero:
             folder = self._folder or Path(args.output_dir) / FOLDER
-            self._recorder.begin(model, folder, rows_in(more.get("train_dataloader")))
+            self._recorder.begin(model, folder, rows_in(more.get("train_dataloader")), state.global_step > 0)
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, model: Any = None, **more: Any) -> None:
         """Keep a checkpoint, where this is the epoch."""
@@ -48,9 +48,27 @@ class TransformersCallback(TrainerCallback):
         """Write the record."""
         if state.is_world_process_zero:
             notes: list[str] = []
-            steps = spelled(lambda: steps_of(args, state.max_steps, state.epoch), notes)
+            steps = spelled(lambda: _steps(args, state, more.get("optimizer")), notes)
             seeds = {"seed": args.seed} | ({} if args.data_seed is None else {"data_seed": args.data_seed})
             self._recorder.end(model, steps, seeds, notes)
+
+
+def _steps(args: Any, state: Any, optimizer: Any) -> Steps:
+    """The steps of the arguments, after a check that they made the final weights.
+
+    Raises:
+        SpecError: weights of an earlier step were taken, the user's own optimizer moved them, or ``Steps`` lacks their kind.
+    """
+    best = getattr(state, "best_global_step", None)
+    if args.load_best_model_at_end and best not in (None, state.global_step):
+        raise SpecError(f"the weights are those of step {best} of {state.global_step}, the best")
+    steps = steps_of(args, state.max_steps, state.epoch)
+    inner = getattr(optimizer, "optimizer", optimizer)
+    if inner is not None:
+        sizes = {float(group.get("initial_lr", group["lr"])) for group in inner.param_groups}
+        if type(inner).__name__ != type(steps.optimizer).__name__ or sizes != {float(args.learning_rate)}:
+            raise SpecError(f"an optimizer that the arguments do not name, {type(inner).__name__}")
+    return steps
 
 
 def steps_of(args: Any, most: int, epochs: float | None) -> Steps:
