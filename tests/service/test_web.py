@@ -192,6 +192,15 @@ def test_only_who_has_the_token_gets_in_and_only_under_its_name(service):
     assert browser(service).get("/", headers={"host": "evil.example"}).status_code == 400
 
 
+def test_no_form_of_who_lacks_the_token_is_read(service, monkeypatch):
+    async def read(request, most):
+        raise AssertionError("a form was read")
+
+    monkeypatch.setattr("untrain.service.web._body", read)
+    assert browser(service, token="a token of many letters").post("/add", content=b"ids=u1").status_code == 403
+    assert browser(service).post("/add", content=b"ids=u1", headers={"host": "evil.example"}).status_code == 400
+
+
 @pytest.mark.parametrize("path", [
     "/requests/none", "/requests/%00", "/certificates/none.html", "/certificates/R00003.html", "/certificates/R00001.pem",
     "/certificates/..%2f..%2fkey.pem", "/certificates/%2e%2e%2fsalt", "/certificates/R00001", "/requests/%ff",
