@@ -11,6 +11,7 @@ from services import REVIEW, add_up, no_word, service_in
 from untrain.commands.serve import serve
 from untrain.core.errors import BadInput
 from untrain.service.audits import record_audit
+from untrain.service.canonical import canonical
 from untrain.service.folder import open_service
 from untrain.service.publish import publisher
 from untrain.service.reviews import drop_gone, save_review
@@ -104,6 +105,16 @@ def test_ticked_rows_of_a_review_become_a_request(service):
     assert web.post(f"/reviews/{name}", data={"token": token, "discard": "1"}).headers["location"] == "/reviews"
     assert web.get(f"/reviews/{name}").status_code == 404
     assert list(service.reviews.iterdir()) == []
+
+
+def test_a_damaged_review_is_left_out_and_stops_no_run(service):
+    service.reviews.mkdir(exist_ok=True)
+    for at, more in enumerate(({"listed": [], "tiles": []}, {"listed": ["x"], "tiles": [{}]})):
+        (service.reviews / f"{at:012d}.json").write_text(canonical({"kind": "untrain review", "made": "now", **more}))
+    drop_gone(service)  # as each run does
+    web = browser(service)
+    assert web.get("/reviews").status_code == 200
+    assert web.get("/reviews/000000000000").status_code == 409
 
 
 def test_runs_are_shown_and_compared(service):
