@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pyarrow
 import pytest
+from PIL import Image
 from pyarrow import parquet
 
 import untrain as ut
@@ -14,6 +15,7 @@ from untrain.core.errors import DataError, RequestError
 from untrain.data.keyed import id_column, ids_like, ids_with
 from untrain.data.readers import row_stream
 from untrain.data.readers.row_stream import blocks, count_rows, headings, is_too_large
+from untrain.data.sampled import sampled_table
 from untrain.service.given_ids import ids_of
 from untrain.service.settings import Settings
 
@@ -96,6 +98,11 @@ def test_owners_and_classes_are_looked_up_and_rules_refused(tables, little_memor
         ids_of({"classes": ("dgo",)}, settings)
     with pytest.raises(RequestError, match="ids, owners and classes can be looked up, rules cannot; list ids"):
         ids_of({"where": "age > 3"}, settings)
+    for several in ({"forget": "p3"}, {"where": "age > 3"}, {"classes": ("cat",)}):  # never one of them alone
+        with pytest.raises(RequestError, match=r"say what to forget by one of .* are given"):
+            ids_of({"owners": ("o3",), **several}, settings)
+    with pytest.raises(RequestError, match=r"'label' is one of these in all rows .*: nothing would be left"):
+        ids_of({"classes": ("cat", "dog", "emu")}, settings)
     with pytest.raises(DataError, match="looked up by a column of ids, and it has person, age, owner, label; name it"):
         ids_of({"forget": "p3"}, Settings("m", settings.data))
 
@@ -107,6 +114,19 @@ def test_whole_numbers_are_numbers_and_leading_zeros_are_text(tmp_path):
     assert ids_like(tmp_path / "z.csv", "id", ["7"]).tolist()[:2] == ["007", "7"]
     assert id_column(tmp_path / "n.csv", "") == "id"
     assert ids_with(tmp_path / "n.csv", "id", "label", ["b"]) == ["20"]
+
+
+def test_line_separators_of_unicode_end_no_row(tmp_path):
+    (tmp_path / "t.tsv").write_text("id\ttext\n" + "".join(f"a{at}\tone\u2028 two\x85\n" for at in range(3)), encoding="utf-8")
+    assert headings(tmp_path / "t.tsv") == ["id", "text"]
+
+
+def test_a_sample_finds_the_images_that_its_table_names(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for at in range(4):
+        Image.new("RGB", (4, 4)).save(tmp_path / "photos" / f"{at}.png")
+    (tmp_path / "t.csv").write_text("id,image,label\n" + "".join(f"p{at},photos/{at}.png,{at % 2}\n" for at in range(4)))
+    assert sampled_table(tmp_path / "t.csv", rows=3).columns["pixels"].shape == (3, 3, 4, 4)
 
 
 def test_memory_holds_a_block_and_not_the_file(tmp_path):

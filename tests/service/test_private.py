@@ -81,6 +81,15 @@ def test_a_number_is_an_id_in_a_note_and_a_number_elsewhere():
     assert found == {"seed": 17, "method": "DEL(epochs=17)", "notes": ["2 notes left out, since it names an id"]}
 
 
+def test_a_verdict_with_a_count_stays_where_ids_are_numbers(tmp_path):
+    service = service_in(tmp_path)
+    service.approve(service.add([19])["id"], "ann")
+    run_once(service, add_up, publisher(service, no_word))
+    told = "DEL passes: 19 retrained models show no difference"
+    record_audit(service, "R00001", {"results": [{"scores": {"gap": {"value": 1}}, "verdict": {"sentence": told}}]}, "ann")
+    assert audit_of(service, "R00001")["verdict"] == told
+
+
 def test_texts_of_the_user_that_name_an_id_are_refused(tmp_path):
     service = service_in(tmp_path)
     with pytest.raises(RequestError, match="reference='about u5' names an id of the request, and it would stay in the ledger"):

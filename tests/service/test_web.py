@@ -11,6 +11,7 @@ from services import REVIEW, add_up, no_word, service_in
 from untrain.commands.serve import serve
 from untrain.core.errors import BadInput
 from untrain.service.audits import record_audit
+from untrain.service.canonical import canonical
 from untrain.service.folder import open_service
 from untrain.service.publish import publisher
 from untrain.service.reviews import drop_gone, save_review
@@ -106,6 +107,16 @@ def test_ticked_rows_of_a_review_become_a_request(service):
     assert list(service.reviews.iterdir()) == []
 
 
+def test_a_damaged_review_is_left_out_and_stops_no_run(service):
+    service.reviews.mkdir(exist_ok=True)
+    for at, more in enumerate(({"listed": [], "tiles": []}, {"listed": ["x"], "tiles": [{}]})):
+        (service.reviews / f"{at:012d}.json").write_text(canonical({"kind": "untrain review", "made": "now", **more}))
+    drop_gone(service)  # as each run does
+    web = browser(service)
+    assert web.get("/reviews").status_code == 200
+    assert web.get("/reviews/000000000000").status_code == 409
+
+
 def test_runs_are_shown_and_compared(service):
     service.approve("R00003", "ann")
     run_once(service, lambda job: add_up(job) | {"method": "Retrain()", "cost": {"seconds": 9.5}}, publisher(service, no_word))
@@ -190,6 +201,15 @@ def test_only_who_has_the_token_gets_in_and_only_under_its_name(service):
     assert web.get("/", headers={"host": "office.example"}).status_code == 200
     assert browser(service, token=secret).get("/", headers={"host": "office.example"}).status_code == 403
     assert browser(service).get("/", headers={"host": "evil.example"}).status_code == 400
+
+
+def test_no_form_of_who_lacks_the_token_is_read(service, monkeypatch):
+    async def read(request, most):
+        raise AssertionError("a form was read")
+
+    monkeypatch.setattr("untrain.service.web._body", read)
+    assert browser(service, token="a token of many letters").post("/add", content=b"ids=u1").status_code == 403
+    assert browser(service).post("/add", content=b"ids=u1", headers={"host": "evil.example"}).status_code == 400
 
 
 @pytest.mark.parametrize("path", [

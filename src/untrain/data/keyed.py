@@ -68,7 +68,7 @@ def ids_with(file: Path, column: str, of: str, values: Sequence[str]) -> list[st
     """Ids of the rows of which a column has one of some values.
 
     Raises:
-        RequestError: a value is nowhere in the column.
+        RequestError: a value is nowhere in the column, or all rows have one.
     """
     wanted, found, seen, others = set(map(str, values)), dict[str, None](), set[str](), dict[str, None]()
     for block in blocks(file, list(dict.fromkeys([column, of]))):
@@ -81,4 +81,6 @@ def ids_with(file: Path, column: str, of: str, values: Sequence[str]) -> list[st
     if missing := sorted(wanted - seen):
         there = ", ".join(list(others)[:5])
         raise RequestError(f"no row has {missing[0]!r} in {of!r}; there is {there}{suggest(missing[0], others)}")
+    if found and not others:
+        raise RequestError(f"{of!r} is one of these in all rows of {file.name}: nothing would be left")
     return list(found)

@@ -31,7 +31,7 @@ def sampled_table(source: str | Path, side: int | None = None, rows: int | None 
     with scratch("sample") as folder:
         drawn = folder / f"sample{file.suffix}"
         whole = write_sample(file, ROWS if rows is None else rows, seed, drawn)
-        made = read_table(drawn, side)
+        made = read_table(drawn, side, file.parent)  # beside which the images are that it names
     note = (
         f"{file.name} is too large for memory: this is a sample of {len(made):,} of its {whole:,} rows, drawn at random; counts, "
         "classes, ids and twins are those of the sample"

@@ -12,7 +12,7 @@ from untrain.service.canonical import canonical, parse_canonical, sha256
 from untrain.service.folder import Service
 from untrain.service.ledger import document_of
 from untrain.service.log import body_of
-from untrain.service.private import NamedIds, scrubbed
+from untrain.service.private import NamedIds, scrubbed, worded
 
 KEPT = ("value", "low", "high", "floor", "ceiling", "ideal", "reason")
 
@@ -23,7 +23,7 @@ def record_audit(service: Service, request: str, document: Any, by: str) -> str:
     Raises:
         RequestError: the request is not forgotten yet, or the document holds no scores.
     """
-    kept = scrubbed(scores_of(document), NamedIds(known=service.ledger.knows))
+    kept = scrubbed(scores_of(document), worded(NamedIds(known=service.ledger.knows)))
     return _record(service, request, kept, by)
 
 

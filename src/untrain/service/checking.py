@@ -27,7 +27,9 @@ class Checked:
 def compare(rows: dict[str, list[Row]]) -> list[str]:
     """Find what is wrong with the tables of a ledger, whatever they hold."""
     state, wrong = check_log(rows["log"], rows["head"])
-    return wrong or compare_rows(rows, state)
+    begun = [row["sha256"] for row in rows["start"]] == [state.started] * bool(state.started)
+    begins = [] if begun else ["the checkpoint to begin from is another than the log says"]
+    return wrong or begins + compare_rows(rows, state)
 
 
 def compare_rows(rows: dict[str, list[Row]], state: Replayed) -> list[str]:
@@ -73,7 +75,8 @@ def check_since(tables: Transaction, checked: Checked, request: str) -> tuple[Ch
     fresh: list[Row] = []
     for at in range(checked.seq + 1, last + 1, MANY):
         fresh += tables.rows("log", {"seq": list(range(at, min(at + MANY, last + 1)))}, ("seq",))
-    state, wrong = check_log(fresh, head, deepcopy(checked.state), checked.seq, checked.digest)
+    known = deepcopy(checked.state) if fresh else checked.state  # a copy, so that what turns out wrong is not kept
+    state, wrong = check_log(fresh, head, known, checked.seq, checked.digest)
     if wrong:
         return checked, wrong
     names = sorted({str(row["request"]) for row in fresh if row["request"]} | ({request} if request else set()))

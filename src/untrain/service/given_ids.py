@@ -18,7 +18,7 @@ from untrain.data.examples import Examples
 from untrain.data.keyed import id_column, ids_like, ids_with
 from untrain.data.readers.row_stream import headings, is_too_large
 from untrain.data.understood import Understood, understand
-from untrain.experiments.forgetting.requests import GivenRequest, cells_of, draw
+from untrain.experiments.forgetting.requests import GivenRequest, cells_of, draw, refuse_several
 from untrain.service.settings import Settings
 
 ROLES = {"id": "id", "label": "label", "owner": "owner", "x": "x", "classes": "class_names", "side": "side"}
@@ -63,8 +63,9 @@ def _looked_up(asked: dict[str, Any], settings: Settings) -> tuple[list[object],
     """The ids of a request on data that are too large for memory: by a list of ids, by owners or by classes.
 
     Raises:
-        RequestError: it is a rule or another request, for which all rows would have to be read at once.
+        RequestError: it is a rule or another request, for which all rows would have to be read at once, or several ways are named.
     """
+    refuse_several(GivenRequest(**asked))
     file = user_path(settings.data)
     column = id_column(file, str(settings.options.get("id", "")))
     note = f"{file.name} is too large for memory: its column {column!r} was read row by row"
@@ -73,7 +74,7 @@ def _looked_up(asked: dict[str, Any], settings: Settings) -> tuple[list[object],
             of = _column(file, str(settings.options.get(role, "")), words, role)
             return list(ids_with(file, column, of, asked[name])), [note]
     forget = asked.get("forget")
-    if asked.get("where") or not forget or (isinstance(forget, str) and re.match(r"\s*[\w.]+\(", forget)):
+    if asked.get("where") or (isinstance(forget, str) and re.match(r"\s*[\w.]+\(", forget)):
         raise RequestError(f"{file} is too large for memory: ids, owners and classes can be looked up, rules cannot; list ids")
     if forget == "-":
         forget = sys.stdin.read().splitlines()

@@ -60,12 +60,14 @@ class Replayed:
         batches: number, digests before and after and of the document, by batch that was done.
         checkpoint: digest of the current checkpoint; empty before the first.
         opened: the body of the first entry.
+        started: digest of the checkpoint that the first run begins from; empty where none was named.
     """
 
     requests: dict[str, dict[str, Any]] = field(default_factory=dict)
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)
     checkpoint: str = ""
     opened: dict[str, Any] = field(default_factory=dict)
+    started: str = ""
 
 
 def check_log(
@@ -109,7 +111,7 @@ def _replay(state: Replayed, event: Any, request: Any, body: dict[str, Any]) -> 
     if event == "opened":
         state.opened = body
     elif event == "started":
-        state.checkpoint = str(body.get("sha256"))
+        state.checkpoint = state.started = str(body.get("sha256"))
     elif event == "received":
         if request in state.requests:
             return f"{request} was received twice"

@@ -98,9 +98,7 @@ def kept(document: Mapping[str, Any], names: NamedIds | Collection[str]) -> dict
     for key, parts in SOME.items():
         if isinstance(document.get(key), Mapping):
             found[key] = {name: document[key][name] for name in parts if name in document[key]}
-    # In these a number is hardly an id: it is a seed, a count or a part of a spelling.
-    worded = NamedIds({each for each in found_names.ids if not plain_number(each)}, _worded(found_names.known))
-    found = dict(scrubbed(found, worded))
+    found = dict(scrubbed(found, worded(found_names)))
     for key in NOTES:
         if isinstance(document.get(key), list | tuple):
             found[key] = without_ids(map(str, document[key]), found_names)
@@ -112,8 +110,10 @@ def kept(document: Mapping[str, Any], names: NamedIds | Collection[str]) -> dict
     return found
 
 
-def _worded(known: Callable[[Sequence[str]], bool]) -> Callable[[Sequence[str]], bool]:
-    return lambda texts: known([text for text in texts if not plain_number(text)])
+def worded(names: NamedIds) -> NamedIds:
+    """Those ids that are no numbers, for texts in which a number is hardly an id: it is a seed, a count or a part of a spelling."""
+    ids = {each for each in names.ids if not plain_number(each)}
+    return NamedIds(ids, lambda texts: names.known([text for text in texts if not plain_number(text)]))
 
 
 def _try(document: Mapping[str, Any], names: NamedIds) -> dict[str, Any]:

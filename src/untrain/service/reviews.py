@@ -15,6 +15,7 @@ from untrain.service.subjects import make_private
 
 NAME = re.compile(r"[0-9a-f]{12}")
 KIND = "untrain review"
+FACTS = {"made", "source", "found", "rows"}  # that the list of reviews shows
 
 
 def save_review(service: Service, review: Mapping[str, Any], tiles: Sequence[Mapping[str, Any]]) -> str:
@@ -34,7 +35,7 @@ def reviews(service: Service) -> list[dict[str, Any]]:
     for name in names:
         with suppress(DataError, RequestError):
             review = load_review(service, name)
-            found.append({"name": name, **{key: review[key] for key in ("made", "source", "found", "rows")},
+            found.append({"name": name, **{key: review[key] for key in sorted(FACTS)},
                           "left": len(review["listed"])})  # fmt: skip
     return sorted(found, key=lambda each: str(each["made"]), reverse=True)
 
@@ -49,13 +50,21 @@ def load_review(service: Service, name: str) -> dict[str, Any]:
     file = service.reviews / f"{name}.json"
     if not NAME.fullmatch(name) or not file.is_file():
         raise RequestError("there is no request to review of this name; `untrain find-mislabelled --service` makes one")
-    review = parse_canonical(file.read_bytes(), file.name)
+    try:
+        review = parse_canonical(file.read_bytes(), file.name)
+    except OSError as error:  # removed in another window meanwhile
+        raise RequestError(f"cannot read the review {name}: {error.strerror}") from None
     listed, tiles = (review.get(key) for key in ("listed", "tiles")) if isinstance(review, dict) else (None, None)
-    if not isinstance(listed, list) or not isinstance(tiles, list) or len(listed) != len(tiles) or review.get("kind") != KIND:
+    whole = isinstance(listed, list) and isinstance(tiles, list) and len(listed) == len(tiles)
+    if not whole or review.get("kind") != KIND or not review.keys() >= FACTS or not all(map(_is_row, listed)):
         raise DataError(f"{file} is not a review of untrain")
     gone, hashed = service.ledger.gone(), service.ledger.salt.hashed
     left = [at for at, row in enumerate(listed) if hashed(row["id"]) not in gone]
     return {**review, "listed": [listed[at] for at in left], "tiles": [tiles[at] for at in left]}
+
+
+def _is_row(row: Any) -> bool:
+    return isinstance(row, dict) and {"id", "row"} <= row.keys()
 
 
 def ticked_ids(review: Mapping[str, Any], ticked: Sequence[str]) -> list[object]:

@@ -73,11 +73,9 @@ class WebView:
             session = request.cookies.get(SESSION, "")
             fresh = not session.isalnum() or len(session) != 64
             session = secrets.token_hex(32) if fresh else session
-            body = await _body(request, most)
-            fields = _fields(request.url.query if request.method == "GET" else (body or b"").decode("utf-8", "replace"))
-            response = self._refused(request, session, None if body is None else fields)
-            if response is None:
-                response = await run_in_threadpool(_safely, work, request, fields, self._form(session))
+            response = self._shut_out(request)
+            if response is None:  # nobody else sends a form, nor has one read
+                response = await self._answered(work, most, request, session)
             response.headers.update(HEADERS)
             if fresh:
                 self._keep(request, response, SESSION, session)
@@ -85,12 +83,20 @@ class WebView:
 
         return reply
 
+    async def _answered(self, work: Work, most: int, request: WebRequest, session: str) -> Response:
+        body = await _body(request, most)
+        sent = request.url.query if request.method != "POST" else (body or b"").decode("utf-8", "replace")
+        fields = await run_in_threadpool(_fields, sent)
+        if request.method == "POST" and (body is None or not self._is_own(request, session, fields)):
+            return _said(403, "Form refused", "this form is not one of this page: open the request again")
+        return await run_in_threadpool(_safely, work, request, fields, self._form(session))
+
     def _keep(self, request: WebRequest, response: Response, name: str, value: str) -> None:
         """Set a cookie that scripts cannot read, other sites do not send, and plain HTTP does not carry where HTTPS is there."""
         secure = self.secure or request.url.scheme == "https"
         response.set_cookie(name, value, httponly=True, samesite="strict", secure=secure)
 
-    def _refused(self, request: WebRequest, session: str, fields: Fields | None) -> Response | None:
+    def _shut_out(self, request: WebRequest) -> Response | None:
         host = request.url.hostname or ""
         # Behind an address that stands for all, or a proxy, any name may be right; a foreign page lacks the cookie with the token.
         if not self.token and host not in self.hosts:
@@ -103,15 +109,14 @@ class WebView:
         if self.token and not _same(request.cookies.get(ACCESS, ""), self.token):
             over = "; over plain HTTP a browser keeps no access: put HTTPS before it" if self.secure else ""
             return _said(403, "No access", f"open the address with its token, which `untrain serve` printed{over}")
-        if request.method != "POST":
-            return None
+        return None
+
+    def _is_own(self, request: WebRequest, session: str, fields: Fields) -> bool:
+        """Return whether a form was sent by a page of this session."""
         origin = request.headers.get("origin", "")
-        sent = (fields or {}).get("token", [""])[0]
         # HTTPS may end at a proxy, so that the scheme here is another than in the browser.
         foreign = bool(origin) and origin not in (f"http://{request.url.netloc}", f"https://{request.url.netloc}")
-        if fields is None or foreign or not _same(sent, self._form(session)):
-            return _said(403, "Form refused", "this form is not one of this page: open the request again")
-        return None
+        return not foreign and _same(fields.get("token", [""])[0], self._form(session))
 
     def _form(self, session: str) -> str:
         """The token of the forms of a session, which no other site can know."""

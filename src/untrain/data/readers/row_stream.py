@@ -6,6 +6,7 @@ import codecs
 import csv
 import json
 from collections.abc import Iterator, Sequence
+from io import StringIO
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
@@ -121,7 +122,7 @@ def _separator(file: Path) -> str:
     """The sign that makes the most columns, the same number in each of the first rows."""
     with reading(f"{file} cannot be read"), _text(file) as text:
         head = text.read(HEAD)
-    lines = head.splitlines(keepends=True)[: -1 if len(head) == HEAD else None]
+    lines = list(StringIO(head, newline=""))[: -1 if len(head) == HEAD else None]  # other signs than line ends do not end a row
     widths: dict[str, int] = {}
     for separator in SEPARATORS:
         found = {len(row) for row in csv.reader(lines, delimiter=separator) if any(cell.strip() for cell in row)}

@@ -38,24 +38,25 @@ KNOWN = (
 INPUTS, TARGETS = ("x", "X", "images", "data", "features", "inputs"), ("y", "labels", "label", "targets", "target")
 
 
-def read_table(source: Any, side: int | None = None) -> ColumnTable:
+def read_table(source: Any, side: int | None = None, beside: Path | None = None) -> ColumnTable:
     """The rows of a source, column by column.
 
     Args:
         source: a path of ``KNOWN``, 'package.module:function', a data frame, Examples, a reader, a torch Dataset or a pair (x, y).
         side: pixels on each side of the squares that images become; None leaves them as they are.
+        beside: folder of the images that a text table names; None for its own.
 
     Raises:
         DataError: it cannot be read, is empty, or of no known kind.
     """
     with metered() as meter:
-        made = _table(source, side)
+        made = _table(source, side, beside)
     if not len(made):
         raise DataError(f"{made.source} holds no rows: give data with at least one")
     return ColumnTable(made.kind, made.source, made.columns, made.names, made.images, made.empty, (*made.notes, *meter.notes))
 
 
-def _table(source: Any, side: int | None) -> ColumnTable:
+def _table(source: Any, side: int | None, beside: Path | None = None) -> ColumnTable:
     if isinstance(source, ColumnTable):
         return source
     if not isinstance(source, str | Path):
@@ -77,7 +78,8 @@ def _table(source: Any, side: int | None) -> ColumnTable:
     read = _records if kind else readers.get(path.suffix.lower())
     if read is None:
         raise DataError(f"{str(source)!r} is of no known kind: give {KNOWN}")
-    return read(path, side)
+    made = read(path, side)
+    return _with_images(made, beside or path.parent, side) if read is _text_table else made
 
 
 def _made_by(spelled: str) -> ColumnTable:
@@ -152,8 +154,7 @@ def _text_table(file: Path, side: int | None) -> ColumnTable:
         if count:
             empty[name] = count
     notes = () if headed else (f"{file.name} has no heading: its columns are called 'column 1', 'column 2' and so on",)
-    made = ColumnTable("text table", str(file), columns, empty=empty, notes=notes)
-    return _with_images(made, file.parent, side)
+    return ColumnTable("text table", str(file), columns, empty=empty, notes=notes)
 
 
 def _is_number(word: str) -> bool:

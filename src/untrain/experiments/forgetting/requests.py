@@ -82,14 +82,7 @@ def draw(asked: GivenRequest, train: Examples) -> DrawnRequest:
     Raises:
         RequestError: none is given or several are, it cannot be read, names nothing, or names what the data lack.
     """
-    given = {
-        "--forget": asked.forget is not None and asked.forget != "", "--where": asked.where,
-        "--forget-class": asked.classes, "--forget-owner": asked.owners,
-    }  # fmt: skip
-    named = [name for name, value in given.items() if value]
-    if len(named) != 1:
-        ways = ", ".join(given)
-        raise RequestError(f"say what to forget by one of {ways}" + (f"; {' and '.join(named)} are given" if named else ""))
+    refuse_several(asked)
     if asked.where:
         return _by_request(Where(rule=asked.where), train)
     if asked.classes:
@@ -98,6 +91,22 @@ def draw(asked: GivenRequest, train: Examples) -> DrawnRequest:
     if asked.owners:
         return replace(_by_request(Owner(owners=tuple(asked.owners)), train), spelled=f"owner {', '.join(asked.owners)}")
     return _by_list(asked, train)
+
+
+def refuse_several(asked: GivenRequest) -> None:
+    """Refuse a request that names nothing, or rows in several ways.
+
+    Raises:
+        RequestError: it does.
+    """
+    given = {
+        "--forget": asked.forget is not None and asked.forget != "", "--where": asked.where,
+        "--forget-class": asked.classes, "--forget-owner": asked.owners,
+    }  # fmt: skip
+    named = [name for name, value in given.items() if value]
+    if len(named) != 1:
+        ways = ", ".join(given)
+        raise RequestError(f"say what to forget by one of {ways}" + (f"; {' and '.join(named)} are given" if named else ""))
 
 
 def _by_request(by: Request, train: Examples) -> DrawnRequest:
