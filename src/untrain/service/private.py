@@ -111,7 +111,7 @@ def kept(document: Mapping[str, Any], names: NamedIds | Collection[str]) -> dict
 
 
 def worded(names: NamedIds) -> NamedIds:
-    """Those ids that are no numbers, for texts in which a number is hardly an id: it is a seed, a count or a part of a spelling."""
+    """Leave numbers out, for texts in which a number is hardly an id: it is a seed, a count or a part of a spelling."""
     ids = {each for each in names.ids if not plain_number(each)}
     return NamedIds(ids, lambda texts: names.known([text for text in texts if not plain_number(text)]))
 
