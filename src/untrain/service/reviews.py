@@ -54,7 +54,8 @@ def load_review(service: Service, name: str) -> dict[str, Any]:
         review = parse_canonical(file.read_bytes(), file.name)
     except OSError as error:  # removed in another window meanwhile
         raise RequestError(f"cannot read the review {name}: {error.strerror}") from None
-    listed, tiles = (review.get(key) for key in ("listed", "tiles")) if isinstance(review, dict) else (None, None)
+    listed: Any = review.get("listed") if isinstance(review, dict) else None
+    tiles: Any = review.get("tiles") if isinstance(review, dict) else None
     whole = isinstance(listed, list) and isinstance(tiles, list) and len(listed) == len(tiles)
     if not whole or review.get("kind") != KIND or not review.keys() >= FACTS or not all(map(_is_row, listed)):
         raise DataError(f"{file} is not a review of untrain")
