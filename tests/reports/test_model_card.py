@@ -39,7 +39,7 @@ def test_it_has_counts_exact_intervals_and_limits_but_no_id():
     assert f"| 75.0 % [{low:.1f}, {high:.1f}] of 40 |" in section
     assert "0.400 ± 0.196" in section
     assert "| mean loss on held-out examples, nats | 0.5 | 0.5 |" in section  # what counts of a language model
-    assert "does not prove forgetting" in section
+    assert "proves no forgetting" in section
     assert r"copies of \<the\> model" in section
 
 

@@ -79,7 +79,7 @@ def _evidence(document: Document) -> Iterator[str]:
     if alike and alike.get("met") is False:
         yield from ("The forgotten examples still do not look like unseen ones to the new model, by the chance above.", "")
     if not audit:
-        yield "Intervals are 95 %. No models were trained without these examples to compare with: this does not prove forgetting."
+        yield "Intervals are 95 %. Nothing here compares with models trained without these examples: it proves no forgetting."
         return
     yield f"Compared with {audit['oracles']} models that were trained without these examples: {_plain(audit['conclusion'])}"
     yield from ("", "| Score | Value | 95 % interval | Among retrained models |", "|---|---|---|---|")

@@ -81,15 +81,19 @@ def by_name_of(model: nn.Module, saved: Mapping[str, Tensor]) -> dict[str, Tenso
     >>> sorted(by_name_of(layer, {"model.module.weight": layer.weight.detach() * 0}))
     ['bias', 'weight']
 
+    Parts that were frozen in training were not saved, and a module of Lightning may save more than the network; where both sides
+    have names that the other lacks, values of the finished model would stay among those from before.
+
     Raises:
-        ModelError: no name fits, or a shape does not.
+        ModelError: names do not fit, or a shape does not.
     """
     own = {name: value.detach() for name, value in model.state_dict().items()}
     for _, named in renamed(saved, own):
         common = named.keys() & own.keys()
-        if common and all(named[name].shape == own[name].shape for name in common):
+        complete = common in (named.keys(), own.keys())
+        if common and complete and all(named[name].shape == own[name].shape for name in common):
             return {name: named[name].to(value) if name in common else value.clone() for name, value in own.items()}
-    raise ModelError("the checkpoint that was kept in training is of another model: none of its tensors fits by name and shape")
+    raise ModelError("the checkpoint that was kept in training is of another model: its tensors do not fit by name and shape")
 
 
 def digests_of(tensors: Mapping[str, Tensor]) -> frozenset[str]:

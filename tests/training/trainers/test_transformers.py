@@ -9,12 +9,13 @@ import pytest
 import torch
 import transformers
 from PIL import Image
+from torch import nn
 
 import untrain as ut
 from untrain.core.errors import BadInput, DataError, ModelError
 from untrain.training.steps import SGD, AdamW, Constant, Cosine, Triangular
 from untrain.training.trainers.transformers import TransformersCallback, _steps, steps_of
-from untrain.training.training_record import read_record
+from untrain.training.training_record import by_name_of, read_record
 
 SIZES = dict.fromkeys(("hidden_size", "intermediate_size"), 8) | dict.fromkeys(("image_size", "patch_size"), 4)
 ONES = dict.fromkeys(("num_hidden_layers", "num_attention_heads", "num_channels"), 1)
@@ -195,3 +196,13 @@ def test_ids_of_another_form_are_no_rows_that_the_model_never_saw():
     assert "others than those of the data" in notes(("p1", "p2"), [1])[0]
     assert "1 of the rows to forget are not among" in notes(("1", "2"), [2, 3])[0]
     assert notes(("1", "2"), [2]) == notes((), [2]) == []
+
+
+def test_a_checkpoint_of_another_model_leaves_no_part_of_the_finished_one():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    saved = {name: value.detach() * 0 for name, value in model.state_dict().items()}
+    frozen = {name: value for name, value in saved.items() if name.startswith("1.")}
+    assert not by_name_of(model, frozen)["1.weight"].any()
+    assert not by_name_of(model, saved | {"metric.count": torch.zeros(1)})["0.weight"].any()
+    with pytest.raises(ModelError, match="its tensors do not fit by name and shape"):
+        by_name_of(model, {"1.weight": saved["1.weight"], "1.bias": saved["1.bias"], "2.weight": torch.zeros(1)})
