@@ -161,7 +161,10 @@ def test_texts_and_images_need_no_network_of_the_user(tmp_path):
 def test_the_command_prints_counts_rows_and_where_the_page_is(noisy, found):
     folder, _, _ = noisy
     given = [str(folder / "train.csv"), "--id", "person", "--store", str(folder / "store"), "--network", QUICK["network"]]
-    result = CliRunner().invoke(app, ["find-mislabelled", *given, "--steps", QUICK["steps"], "--out", str(folder / "doubtful.csv")])
+    command = ["find-mislabelled", *given, "--steps", QUICK["steps"], "--out", str(folder / "doubtful.csv")]
+    refused = CliRunner().invoke(app, command)
+    assert (refused.exit_code, "give --replace" in str(refused.exception)) == (1, True)
+    result = CliRunner().invoke(app, [*command, "--replace"])
     assert result.exit_code == 0, result.output
     assert f"{found[0]['found']} of 300 labels are probably wrong" in result.output
     assert f"page to tick them: {folder / 'doubtful.html'}" in result.output

@@ -33,7 +33,7 @@ def find_mislabelled(
     class_names: Sequence[str] = (), side: Count | None = None, transform: Any = None, tokenizer: str = "",
     length: Count | None = None, steps: str | Steps | None = None, store: str | Path | None = None, device: str = "cpu",
     threads: Count = 1, executor: str | Executor | Pool | None = None, seed: Seed = 0, service: str | Path | None = None,
-    command: str = "untrain.find_mislabelled", on_progress: OnProgress | None = None,
+    replace: bool = False, command: str = "untrain.find_mislabelled", on_progress: OnProgress | None = None,
 ) -> Document:  # fmt: skip
     """List rows whose label is probably wrong.
 
@@ -63,6 +63,7 @@ def find_mislabelled(
         length: most tokens of a row; None takes up to 512.
         steps: how the networks are trained, such as "Steps(lr=0.1, epochs=30)".
         threads: threads of torch.
+        replace: replace the list of an earlier search in ``out``.
         service: folder of a service of requests; its data are searched, and its web view gets a page to review what is found.
 
     Returns:
@@ -79,7 +80,7 @@ def find_mislabelled(
 
     need_cleanlab()
     require_whole_numbers(folds=folds, seed=seed, threads=threads)
-    files = _ReviewFiles.of(out)
+    files = _ReviewFiles.of(out, replace)
     files.check()
     made = ModelChoices(
         network_of(network), steps_of(steps), function_of("transform", transform), tokenizer, length, device
@@ -151,26 +152,30 @@ class _Work:
 
 @dataclass(frozen=True)
 class _ReviewFiles:
-    """The list and the page beside it; None for neither."""
+    """The list and the page beside it, None for neither, and whether they may replace earlier ones."""
 
     csv: Path | None
+    replace: bool = False
 
     @staticmethod
-    def of(out: str | Path | None) -> _ReviewFiles:
+    def of(out: str | Path | None, replace: bool) -> _ReviewFiles:
         file = None if out is None else absolute(user_path(out))
         if file is not None and file.suffix.lower() != ".csv":
             raise BadInput(f"the list is a .csv file, with a page beside it, and {str(out)!r} is none: --out doubtful.csv")
         if file is not None and not file.parent.is_dir():
             raise BadInput(f"there is no folder {file.parent} to write {file.name} into")
-        return _ReviewFiles(file)
+        return _ReviewFiles(file, replace)
 
     def check(self) -> str:
-        """Say which earlier list is replaced; refuse files that are not ours."""
+        """Say which earlier list is replaced; refuse files that are not ours, and without ``replace`` those that are."""
         from untrain.reports.write import what_is_replaced
 
         if self.csv is None:
             return ""
-        return what_is_replaced(self.csv.parent, (self.csv.name, self.csv.with_suffix(".html").name), read=_earlier)
+        said = what_is_replaced(self.csv.parent, (self.csv.name, self.csv.with_suffix(".html").name), read=_earlier)
+        if said and not self.replace:
+            raise BadInput(f"{self.csv} holds the list of an earlier search: name another file with --out, or give --replace")
+        return said
 
     def write(self, review: Document, tiles: list[Document], command: str) -> Document:
         """Write both files, or neither; their places."""

@@ -72,7 +72,7 @@ class Understood:
         """
         if not self.roles.label:
             known = listed([*self.table.columns])
-            raise DataError(f"{self.table.source}: {self.roles.guessed['label']}; it has {known}; see `untrain inspect`")
+            raise DataError(f"{self.table.source}: {self.roles.guessed['label']}; it has {known}")
         if count := self.table.empty.get(self.roles.label, 0):
             raise DataError(f"{self.table.source}: {count} rows have no label in {self.roles.label!r}: drop or fill them")
         return self.table.columns[self.roles.label]

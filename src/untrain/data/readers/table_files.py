@@ -230,7 +230,7 @@ def _folder(path: Path, side: int | None) -> ColumnTable:
         return made
     tables = [file for file in path.iterdir() if file.suffix.lower() in (".csv", ".tsv") and not is_hidden(file, path)]
     if len(tables) == 1 and not any(each.is_dir() and not is_hidden(each, path) for each in path.iterdir()):
-        return _text_table(tables[0], side)
+        return _with_images(_text_table(tables[0], side), path, side)
     reader = ImageFolder(path=str(path), side=side)
     try:
         read = reader.read()
