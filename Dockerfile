@@ -1,9 +1,11 @@
-# untrain on a CPU: docker build -t untrain . && docker run --rm -v "$PWD:/work" untrain run Digits DEL --price
+# untrain: docker build -t untrain . && docker run --rm -v "$PWD:/work" untrain run Digits DEL --price
 FROM python:3.12-slim
 
-# Torch without CUDA, which would be gigabytes; the versions are those that the tests run with.
+# The versions are those that the tests run with. Torch comes with CUDA, gigabytes, unless an index of builds without it is named:
+# docker build --build-arg TORCH_INDEX=ADDRESS; the start page of torch has the address.
+ARG TORCH_INDEX=""
 COPY constraints.txt /tmp/constraints.txt
-RUN pip install --no-cache-dir -c /tmp/constraints.txt torch --index-url https://download.pytorch.org/whl/cpu
+RUN pip install --no-cache-dir -c /tmp/constraints.txt ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch
 
 # What the package is built of, and nothing else of the repository.
 COPY pyproject.toml README.md LICENSE /tmp/untrain/

@@ -26,7 +26,7 @@ def model_card(document: Document) -> str:
     request, after = document["request"], document["after"]
     lines = [
         BEGIN, "## What this model forgot", "",
-        f"On {document['made'][:10]}, the method {_code(document['method'])} of [untrain](https://pypi.org/project/untrain/) "
+        f"On {document['made'][:10]}, the method {_code(document['method'])} of untrain "
         f"{document['versions']['untrain']} was run to make the model forget {request['rows']:,} of {document['data']['rows']:,} "
         f"training examples. All other figures of this card that are older are of the model before.", "",
         "| | Before | After |", "|---|---|---|", *_figures(document["before"], after), "",
