@@ -26,8 +26,7 @@ STEPS = 160
 WALK = ut.Steps(lr=1e-4, epochs=8, batch=32, optimizer=ut.AdamW(decay=0.0), schedule=ut.Constant(), clip=1.0)
 RECOVER = {
     "WGA": ut.OnSpans(unlearner=ut.WGA(steps=WALK)),
-    # Its weight on a wrong answer falls later than WGA's, and a begin and an end per fact thin out our retain loss: with retain=1 it
-    # erases (.35 right answers), with 2 it recovers .86.
+    # With retain=1 it erases (.35 right answers), with 2 it recovers .86: its weight on a wrong answer falls later than WGA's.
     "NPO": ut.OnSpans(unlearner=ut.NPO(beta=1.0, granularity="token", retain=5.0, steps=WALK)),
     "CE-U": ut.OnSpans(unlearner=ut.CEU(skip=0, retain=1.0, steps=WALK)),
 }
