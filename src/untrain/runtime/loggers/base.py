@@ -163,6 +163,16 @@ def scalars(event: Event) -> dict[str, float]:
     return {f"{event.name}/{name}" if event.name else name: value for name, value in event.numbers.items()}
 
 
+def scalars_with_step(event: Event) -> dict[str, float]:
+    """The numbers of an event and its step as one of them, for trackers that count one axis for all: a step belongs to one loop.
+
+    >>> scalars_with_step(Event("step", "DEL() 0", 10, {"loss": 0.5}))
+    {'DEL() 0/loss': 0.5, 'DEL() 0/step': 10}
+    """
+    numbers = scalars(event)
+    return numbers | {f"{event.name}/step": event.step} if numbers and event.step is not None else numbers
+
+
 def plain_tags(numbers: Mapping[str, float]) -> dict[str, float]:
     """The same with nothing in the tags but letters, digits, dots, dashes, underscores, blanks and slashes, as MLflow wants them.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from untrain.core.events import Event
-from untrain.runtime.loggers.base import Logger, OpenLog, scalars
+from untrain.runtime.loggers.base import Logger, OpenLog, scalars_with_step
 
 
 class Trackio(Logger):
@@ -33,10 +33,8 @@ class _Run(OpenLog):
         self.run = run
 
     def write(self, event: Event) -> None:
-        # A step belongs to one loop, and the library counts one axis for all: so it is a number among the others.
-        numbers = scalars(event)
-        if numbers:
-            self.run.log(numbers | ({} if event.step is None else {f"{event.name}/step": event.step}))
+        if numbers := scalars_with_step(event):
+            self.run.log(numbers)
 
     def close(self, failed: bool) -> None:
         self.run.finish()

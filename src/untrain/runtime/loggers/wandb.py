@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from untrain.core.events import Event
-from untrain.runtime.loggers.base import Logger, OpenLog, scalars
+from untrain.runtime.loggers.base import Logger, OpenLog, scalars_with_step
 
 
 class WandB(Logger):
@@ -37,10 +37,8 @@ class _Run(OpenLog):
         self.run = run
 
     def write(self, event: Event) -> None:
-        numbers = scalars(event)
-        if numbers:
-            # A step belongs to one loop, and the library counts one axis for all: so it is a number among the others.
-            self.run.log(numbers | ({} if event.step is None else {f"{event.name}/step": event.step}))
+        if numbers := scalars_with_step(event):
+            self.run.log(numbers)
         if event.facts:
             self.run.config.update({f"{event.kind} {name}": value for name, value in event.facts.items()}, allow_val_change=True)
 
