@@ -87,5 +87,5 @@ def test_names_of_tables_that_are_no_text_are_one_line(tmp_path):
         connection.execute("create table one (a)")
         connection.execute("pragma writable_schema = on")
         connection.execute("update sqlite_master set name = cast(x'72829a' as text), sql = 'create nothing'")
-    with pytest.raises(StoreError, match="cannot be used: it holds text that is no UTF-8"):
+    with pytest.raises(StoreError, match="cannot be used: its names are not valid UTF-8"):
         Ledger(Database(sqlite_url(file), TABLES), "salt")

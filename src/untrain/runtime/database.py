@@ -120,7 +120,7 @@ class Database:
         except SQLAlchemyError as error:
             raise StoreError(f"the database {self.name} cannot be used: {_reason(error)}") from None
         except UnicodeDecodeError:  # of the driver, where a damaged file's names are no text and so is its message about them
-            raise StoreError(f"the database {self.name} cannot be used: it holds text that is no UTF-8") from None
+            raise StoreError(f"the database {self.name} cannot be used: its names are not valid UTF-8") from None
 
 
 def _engine(url: str) -> tuple[sql.Engine, str]:
