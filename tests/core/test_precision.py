@@ -8,7 +8,7 @@ from torch import nn
 
 from untrain.core import precision
 from untrain.core.errors import BadInput
-from untrain.core.precision import autocast, channels_last, compiling, computing, resolve
+from untrain.core.precision import autocast, channel_last, channels_last, compiling, computing, resolve
 
 CPU = torch.device("cpu")
 
@@ -96,3 +96,19 @@ def test_a_compiled_model_learns_what_a_plain_one_does():
 def test_the_machine_is_asked_through_functions_that_this_torch_has():
     assert precision._gains(CPU) in (True, False)
     assert hasattr(torch.cpu, "_is_avx512_bf16_supported") or hasattr(torch.cpu, "_is_amx_tile_supported")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_of_one_channel_are_laid_out_channel_last_and_convolutions_keep_to_it(channels):
+    torch.manual_seed(0)
+    images = torch.rand(5, channels, 6, 4)
+    laid = channel_last(images)
+    assert laid.data_ptr() == images.data_ptr()
+    assert torch.equal(laid, images)
+    net = nn.Sequential(nn.Conv2d(channels, 8, 3), nn.MaxPool2d(2)).requires_grad_(False)
+    assert laid.stride() == ((24, 1, 4, 1) if channels == 1 else images.stride())
+    assert torch.allclose(net(laid), net(images), atol=1e-6)
+    assert net(laid).is_contiguous(memory_format=torch.channels_last) == (channels == 1)
+    assert laid.view(5, -1).shape == (5, 24 * channels)  # as a model without convolutions takes them
+    for other in (images[:, :, ::2], images[0], torch.rand(5, 4)):
+        assert channel_last(other) is other

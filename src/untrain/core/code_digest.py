@@ -8,7 +8,7 @@ import hashlib
 import inspect
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -161,7 +161,19 @@ def _file(name: str, beside: Path | None = None) -> Path | None:
     if top in sys.stdlib_module_names:
         return None
     package = getattr(sys.modules.get(top), "__path__", ()) if top == "untrain" or beside is None else ()
-    places = [Path(place) for place in package] or [place / top for place in _places(top, beside)]
+    if top == "untrain" and package:
+        return _of_package(tuple(package), tuple(rest))
+    return _first([Path(place) for place in package] or [place / top for place in _places(top, beside)], rest)
+
+
+@lru_cache(maxsize=2**14)
+def _of_package(places: tuple[str, ...], rest: tuple[str, ...]) -> Path | None:
+    """The file of one of our own modules, of which none comes while a process runs; each is imported by many."""
+    return _first(list(map(Path, places)), rest)
+
+
+def _first(places: Sequence[Path], rest: Sequence[str]) -> Path | None:
+    """The first file of a module by the places of its topmost package."""
     for place in places:
         stem = place.joinpath(*rest)
         for file in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
