@@ -292,15 +292,12 @@ def memory(tmp_path_factory):
     }
 
 
-@pytest.fixture
-def dear(monkeypatch):
-    monkeypatch.setattr("untrain.experiments.forgetting.tries.CHEAP", 0.0)
-
-
-def test_auto_goes_from_cheap_to_dear_until_forgotten_rows_look_like_unseen_ones(memory, dear, tmp_path):
+def test_auto_goes_from_cheap_to_dear_until_forgotten_rows_look_like_unseen_ones(memory, tmp_path):
     said = []
     out = str(tmp_path / "new.pt")
-    document = ut.forget(**memory, budget="60%", max_fall=0.1, max_rise=0.5, out=out, on_progress=lambda at: said.append(at.note))
+    document = ut.forget(
+        **memory, retrain_within=0, budget="60%", max_fall=0.1, max_rise=0.5, out=out, on_progress=lambda at: said.append(at.note)
+    )
     assert document["before"]["alike"]["area"] < 0.35  # it remembers
     assert document["tries"][0]["method"].startswith("GradAscent")
     assert document["method"] == document["tries"][-1]["method"]
@@ -315,21 +312,21 @@ def test_retrained_rows_look_like_unseen_ones(memory, tmp_path):
     assert document["after"]["alike"]["met"]
 
 
-def test_a_budget_that_is_spent_leaves_training_again(memory, dear, tmp_path):
-    document = ut.forget(**memory, budget=0.0, out=str(tmp_path / "new.pt"))
+def test_a_budget_that_is_spent_leaves_training_again(memory, tmp_path):
+    document = ut.forget(**memory, retrain_within=0, budget=0.0, out=str(tmp_path / "new.pt"))
     assert document["method"] == "Retrain()"
     assert [each.get("skipped", False) for each in document["tries"]] == [True] * (len(document["tries"]) - 1) + [False]
     assert len(document["tries"]) > 2
 
 
-def test_auto_trains_again_where_nothing_shows_whether_a_cheaper_method_forgot(home, memory, dear, tmp_path):
-    without = ut.forget(**{**memory, "valid": None}, out=str(tmp_path / "a.pt"))
+def test_auto_trains_again_where_nothing_shows_whether_a_cheaper_method_forgot(home, memory, tmp_path):
+    without = ut.forget(**{**memory, "valid": None}, retrain_within=0, out=str(tmp_path / "a.pt"))
     assert (without["method"], without["after"]["alike"]) == ("Retrain()", None)
     assert "--valid" in without["why"]
-    few = forget()
+    few = forget(retrain_within=0)
     assert (few["before"]["alike"]["compared"], few["method"]) == (4, "Retrain()")
     assert "only 4 forgotten rows can be compared (standard error 0.1" in few["why"]
-    never = forget(forget="Random(fraction=0.2)", out="b.pt")  # a model that hardly memorizes
+    never = forget(forget="Random(fraction=0.2)", retrain_within=0, out="b.pt")  # a model that hardly memorizes
     assert never["before"]["alike"]["met"]
     assert never["method"] == "Retrain()"
     assert "even to the old model" in never["why"]
