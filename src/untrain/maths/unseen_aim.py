@@ -32,7 +32,7 @@ class Aim(NamedTuple):
         return math.isnan(self.agreement)
 
     def within(self, most: float) -> float:
-        """How far from it an area may be: ``most``, or one standard error where that is larger.
+        """The distance from it that an area may have: ``most``, or one standard error where that is larger.
 
         >>> Aim(0.5, 0.08).within(0.05)
         0.08

@@ -32,7 +32,7 @@ Finding = dict[str, Any]
 
 @dataclass(frozen=True)
 class AutomaticChoices:
-    """What 'auto' goes by.
+    """Limits of 'auto'.
 
     Args:
         budget: share of training again that all approximate tries together may cost.
@@ -56,7 +56,7 @@ class TrySetting:
         sides: examples by which models are judged.
         before: the original model on these.
         tolerance: what a model may lose.
-        choices: what 'auto' goes by.
+        choices: limits of 'auto'.
         price: of a step.
         seed: of every draw.
         log: takes the events of tries; None where nobody does.
@@ -83,9 +83,9 @@ class TrySetting:
         """The aim, which is one half for an area of rows for which there is none."""
         return even_aim(alike) if self.aim is None else self.aim
 
-    def met(self, alike: Likeness | None) -> bool:
+    def met(self, alike: Likeness) -> bool:
         """Return whether forgotten rows look as to a model that never saw them."""
-        return alike is not None and self.aim_of(alike).met(alike, self.choices.gap)
+        return self.aim_of(alike).met(alike, self.choices.gap)
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,7 +55,7 @@ class ForgetJob:
         columns: of the data.
         choices: about the model.
         method: to run; None for 'auto'.
-        automatic: what 'auto' goes by.
+        automatic: limits of 'auto'.
         tolerance: what the model may lose.
         twins: which twins of forgotten rows go too: '', 'exact' or 'near'.
         out: where the new checkpoint goes; None for beside the old one.

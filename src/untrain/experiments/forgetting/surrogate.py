@@ -106,7 +106,7 @@ def _affordable(
 
 
 def automatic_document(opened: OpenedModel, price: StepPrice, retain: int, choices: AutomaticChoices) -> Finding:
-    """What 'auto' goes by, as plain values, with its surrogates where training again does not come first."""
+    """Limits of 'auto' as plain values, with its surrogates where training again does not come first."""
     seconds = price.retraining_seconds
     first = seconds is not None and seconds <= choices.retrain_within
     planned = [] if first else surrogates_of(opened, price, retain, choices.budget)
@@ -173,7 +173,7 @@ def _made(
             failed = " ".join(str(error).split())
             return None, {**surrogate.document(), "failed": failed}
         spent = meter.read()
-    aim = difficulty_aim(*losses, ours, *(classes_of(each) for each in (forget, unseen)))
+    aim = difficulty_aim(losses[0], losses[1], ours, classes_of(forget), classes_of(unseen))
     whole = setting.price.retraining_operations
     share = spent.flops / whole if spent.flops and whole else surrogate.share
     return aim, {**surrogate.document(), **aim._asdict(), "share": share, "seconds": spent.seconds, "failed": ""}

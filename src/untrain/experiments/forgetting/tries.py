@@ -62,8 +62,9 @@ def automatic(setting: TrySetting, say: Callable[[str], None]) -> Choice:
     if not opened.exact and not blind:
         for method in _ladder(setting, tries):
             tries.append(_told(_within_budget(setting, method, tries), say))
-            if tries[-1].harmless and setting.met(_alike(tries[-1])):
-                return Choice(tries, tries[-1], _why_met(setting, tries[-1]), setting)
+            alike = None if tries[-1].after is None else tries[-1].after.alike
+            if tries[-1].harmless and alike is not None and setting.met(alike):
+                return Choice(tries, tries[-1], _why_met(setting, alike), setting)
     kind, gap = "" if opened.obstacle else "cheaper ", setting.choices.gap
     none = f"no {kind}method came within {gap:g} of the aim and the budget without damage"
     if opened.obstacle:
@@ -79,15 +80,11 @@ def _retrained(setting: TrySetting, tries: list[Try], say: Callable[[str], None]
     return tries[-1].harmless
 
 
-def _alike(made: Try) -> Likeness | None:
-    return None if made.after is None else made.after.alike
-
-
-def _why_met(setting: TrySetting, made: Try) -> str:
-    aim, alike = setting.aim_of(setting.before.alike), _alike(made)
-    area = f"area {0.0 if alike is None else alike.area:.3f}, within {aim.within(setting.choices.gap):.3f} of {aim.area:.3f}"
+def _why_met(setting: TrySetting, alike: Likeness) -> str:
+    aim = setting.aim_of(alike)
     looks = "like unseen ones" if aim.granted else "as to a model that never saw them, by a surrogate"
-    return f"its forgotten rows look {looks}: {area}"
+    within = f"area {alike.area:.3f}, within {aim.within(setting.choices.gap):.3f} of {aim.area:.3f}"
+    return f"its forgotten rows look {looks}: {within}"
 
 
 def _why_first(setting: TrySetting) -> str:
