@@ -19,7 +19,7 @@ from untrain.experiments.forgetting.attempt import Try
 from untrain.experiments.forgetting.measurements import Judgement, Sides, alike_document
 from untrain.experiments.forgetting.opened_model import OpenedModel
 from untrain.experiments.forgetting.requests import DrawnRequest
-from untrain.experiments.forgetting.tries import Choice
+from untrain.experiments.forgetting.tries import ChosenTry
 
 Document = dict[str, Any]
 WITHOUT_AUDIT = "what an attacker could find who has retrained models or the old checkpoint: that takes an audit (--audit)"
@@ -71,7 +71,7 @@ def _twins_stay(plan: Document) -> list[str]:
     return [f"{count} rows that stay and are like a forgotten one"] if count else []
 
 
-def tried(choice: Choice, before: Document) -> Document:
+def tried(choice: ChosenTry, before: Document) -> Document:
     """All that is known once methods were tried: what they did, the aim, and the original's figures beside it.
 
     Args:

@@ -33,7 +33,7 @@ from untrain.experiments.forgetting.price import Method, step_price
 from untrain.experiments.forgetting.recorded import note_unseen, open_recorded
 from untrain.experiments.forgetting.requests import DrawnRequest, GivenRequest, draw, forget_set_of, twins_left
 from untrain.experiments.forgetting.surrogate import automatic_document
-from untrain.experiments.forgetting.tries import Choice, automatic
+from untrain.experiments.forgetting.tries import ChosenTry, automatic
 from untrain.experiments.forgetting.writing import folder_of_audit, place_of, write_checkpoint, write_document
 from untrain.experiments.scenarios._set_apart import set_apart
 from untrain.maths.damage import allowed_rise
@@ -267,14 +267,14 @@ def _judged(opened: OpenedModel, sides: Sides) -> Judgement:
     return before
 
 
-def _tried(job: ForgetJob, setting: TrySetting) -> Choice:
+def _tried(job: ForgetJob, setting: TrySetting) -> ChosenTry:
     if job.method is None:
         return automatic(setting, job.say)
     made = attempt(setting, job.method)
     job.say(made.to_text())
     if made.reason:
         raise RunFailed(made.reason)
-    return Choice([made], made, "the user named it", setting)
+    return ChosenTry([made], made, "the user named it", setting)
 
 
 def _alarm(tries: list[Try], document: Document, automatic_choice: bool) -> DamageAlarm:

@@ -25,7 +25,7 @@ MOST = 6  # step sizes of one method
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class ChosenTry:
     """The outcome of all tries.
 
     Args:
@@ -41,7 +41,7 @@ class Choice:
     setting: TrySetting
 
 
-def automatic(setting: TrySetting, say: Callable[[str], None]) -> Choice:
+def automatic(setting: TrySetting, say: Callable[[str], None]) -> ChosenTry:
     """Try methods from cheap to dear until one is harmless and its forgotten rows look as to a model that never saw them.
 
     Training again comes first where it takes no longer than the user allows or has one exact result, or where nothing shows whether
@@ -50,7 +50,7 @@ def automatic(setting: TrySetting, say: Callable[[str], None]) -> Choice:
     tries: list[Try] = []
     opened, first = setting.opened, _why_first(setting)
     if first and _retrained(setting, tries, say):
-        return Choice(tries, tries[-1], first, setting)
+        return ChosenTry(tries, tries[-1], first, setting)
     blind = _why_too_few(setting)
     if not opened.exact and not blind:
         setting = aimed(setting, say)
@@ -58,20 +58,20 @@ def automatic(setting: TrySetting, say: Callable[[str], None]) -> Choice:
     if blind and opened.obstacle:
         raise RunFailed(f"{blind}; {opened.obstacle}, or name a method, --method")
     if blind and not first and _retrained(setting, tries, say):
-        return Choice(tries, tries[-1], blind, setting)
+        return ChosenTry(tries, tries[-1], blind, setting)
     if not opened.exact and not blind:
         for method in _ladder(setting, tries):
             tries.append(_told(_within_budget(setting, method, tries), say))
             alike = None if tries[-1].after is None else tries[-1].after.alike
             if tries[-1].harmless and alike is not None and setting.met(alike):
-                return Choice(tries, tries[-1], _why_met(setting, alike), setting)
+                return ChosenTry(tries, tries[-1], _why_met(setting, alike), setting)
     kind, gap = "" if opened.obstacle else "cheaper ", setting.choices.gap
     none = f"no {kind}method came within {gap:g} of the aim and the budget without damage"
     if opened.obstacle:
-        return Choice(tries, None, f"{none}; {opened.obstacle}", setting)
+        return ChosenTry(tries, None, f"{none}; {opened.obstacle}", setting)
     if not first and not blind and _retrained(setting, tries, say):
-        return Choice(tries, tries[-1], none, setting)
-    return Choice(tries, None, "every method damaged the model", setting)
+        return ChosenTry(tries, tries[-1], none, setting)
+    return ChosenTry(tries, None, "every method damaged the model", setting)
 
 
 def _retrained(setting: TrySetting, tries: list[Try], say: Callable[[str], None]) -> bool:
