@@ -21,7 +21,8 @@ from untrain.unlearners.retrain import Retrain
 
 COARSE = 0.1  # standard error of the aim, above which the comparison with unseen rows shows nothing: of 8 rows and fewer
 FIRST, FACTOR = 0.3, 4.0  # the first step size as a share of the learner's, and how far the next one is from it
-MOST = 6  # step sizes of one method
+MOST, NARROW = 6, 1.5  # step sizes of one method, and the ratio of two between which none is tried
+RETAINED = 0.8  # weight of the retained rows in NegGrad
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +138,7 @@ def _ladder(setting: TrySetting, tries: list[Try]) -> Iterator[Method]:
     plain = replace(learned, schedule=Constant(), warmup=0.0, smoothing=0.0)
     few, once = replace(plain, epochs=5, buffers="freeze"), replace(plain, epochs=1)
     families: tuple[Callable[[float], Method], ...] = (
-        lambda lr: GradAscent(steps=replace(few, lr=lr)), lambda lr: NegGrad(alpha=0.5, steps=replace(once, lr=lr)),
+        lambda lr: GradAscent(steps=replace(few, lr=lr)), lambda lr: NegGrad(alpha=RETAINED, steps=replace(once, lr=lr)),
     )  # fmt: skip
     if isinstance(setting.opened.task, CausalLM):  # its pull ends where an answer is as unlikely as it has to be
         families = (families[0], lambda lr: NPO(steps=replace(once, lr=lr)))
@@ -150,6 +151,8 @@ def _ladder(setting: TrySetting, tries: list[Try]) -> Iterator[Method]:
             if stronger is None:
                 break
             weak, strong = (lr, strong) if stronger else (weak, lr)
+            if weak and strong / weak < NARROW:
+                break
             lr = weak * FACTOR if math.isinf(strong) else strong / FACTOR if not weak else math.sqrt(weak * strong)
     yield Finetune(steps=replace(learned, epochs=1))
     yield Finetune(steps=replace(learned, epochs=2))
