@@ -131,9 +131,7 @@ def forget(
             raise BadInput(f"{name}={given!r}{suggest(given, words)}: one of {', '.join(filter(None, words))} is needed")
     asked = GivenRequest(forget, where, tuple(forget_classes), tuple(forget_owners), column, missing == "skip")
     fall, rise = (None if each == "" else _share(name, each) for name, each in (("max_fall", max_fall), ("max_rise", max_rise)))
-    if not 0 <= retrain_within < math.inf:
-        raise BadInput(f"retrain_within={retrain_within!r}: seconds are needed, 0 or more")
-    automatic = AutomaticChoices(_share("budget", budget), _share("gap", gap), retrain_within)
+    automatic = AutomaticChoices(_share("budget", budget), _share("gap", gap), _seconds(retrain_within))
     job = ForgetJob(
         model=model, data=data, valid=valid, asked=asked,
         columns=DataChoices(id, label, owner, tuple(x), tuple(class_names), side),
@@ -185,6 +183,21 @@ def _share(name: str, given: str | float) -> float:
         value = math.nan
     if not 0 <= value < math.inf:
         raise BadInput(f"{name}={given!r}: a share such as 10% or 0.1 is needed")
+    return value
+
+
+def _seconds(given: str | float) -> float:
+    """A length of time.
+
+    Raises:
+        BadInput: it is none.
+    """
+    try:
+        value = float(given)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise BadInput(f"retrain_within={given!r}: seconds are needed, 0 or more")
     return value
 
 

@@ -78,7 +78,7 @@ def _share(side: Document) -> str:
 
 def _evidence(document: Document) -> Iterator[str]:
     audit, alike = document.get("audit"), document["after"]["alike"]
-    if alike and alike.get("met") is False:
+    if alike and alike.get("met") is False and not document["method"].startswith("Retrain"):
         unlike = "The new model does not see the forgotten examples as one that never saw them would"
         yield from (f"{unlike}: the chance above is far from its aim.", "")
     if not audit:

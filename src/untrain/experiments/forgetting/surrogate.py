@@ -117,14 +117,14 @@ def surrogate_line(planned: list[Finding]) -> str:
     """Planned surrogates in one line.
 
     >>> print(surrogate_line([{"kind": "a linear model", "share": 0.02, "seconds": 90.0}]))
-    surrogates: a linear model (2.0 % of training again, about 2 min) without the rows says how difficult they are
+    surrogates: a linear model (2.0 % of training again at most, about 2 min) without the rows says how difficult they are
     """
     kinds, share, seconds = (
         " and ".join(each["kind"] for each in planned),
         *(sum(each[what] for each in planned) for what in ("share", "seconds")),
     )
     says = "say" if len(planned) > 1 else "says"
-    cost = f"{100 * share:.1f} % of training again, about {duration(seconds)}"
+    cost = f"{100 * share:.1f} % of training again at most, about {duration(seconds)}"
     return f"surrogates: {kinds} ({cost}) without the rows {says} how difficult they are"
 
 
