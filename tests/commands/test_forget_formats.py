@@ -1,6 +1,7 @@
 """Each kind of foreign checkpoint forgets and comes back in its own format."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,6 +77,20 @@ def test_figures_are_those_of_the_file_as_it_was_rounded(home, state):
     with torch.no_grad():
         loss = torch.nn.functional.cross_entropy(model(x), y)
     assert document["after"]["validation"]["loss"] == pytest.approx(float(loss), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["net.pt", "line.skops"])
+def test_the_same_job_writes_the_same_file_so_that_its_digest_can_be_compared(home, state, name):
+    if name == "net.pt":
+        torch.save(state, name)
+    else:
+        x, y = numbers(240, 0)
+        pytest.importorskip("skops.io").dump(LogisticRegression().fit(x, np.array(CLASSES)[y]), name)
+    more = {} if name == "net.pt" else {"network": None, "method": "auto", "steps": None}
+    first, second = (forget(name, **more)["out"] for _ in range(2))
+    assert first["path"] != second["path"]
+    assert first["sha256"] == second["sha256"]
+    assert b".untrain" not in Path(first["path"]).read_bytes()  # nor the name of a working file
 
 
 def test_a_lightning_checkpoint(home, state):
