@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -319,6 +320,19 @@ def test_coefficients_in_json_and_in_npz_are_refitted_exactly(home):
     arrays = np.load(home / "m-forgot.npz")
     assert np.abs(arrays["coef"] - again.coef_).max() < 1e-3
     assert set(arrays) == {"coef", "intercept", "classes", "C"}
+
+
+def test_sparse_rows_with_words_for_labels_are_forgotten_as_training_without_them_does(tmp_path, monkeypatch):
+    skops = pytest.importorskip("skops.io")
+    monkeypatch.chdir(tmp_path)
+    x, y = sparse.random(90, 40, density=0.1, format="csr", random_state=0), np.array(["ham", "spam", "eggs"] * 30)
+    skops.dump(LogisticRegression(tol=1e-10, max_iter=10_000).fit(x, y), "m.skops")
+    document = ut.forget("m.skops", (x, y), forget=[4, 17], valid=(x[:30] * 1.1, y[:30]))
+    rest = np.setdiff1d(np.arange(90), [4, 17])
+    oracle = LogisticRegression(tol=1e-10, max_iter=10_000).fit(x[rest], y[rest])
+    new = skops.load(document["out"]["path"], trusted=[])
+    assert np.allclose(new.coef_, oracle.coef_, atol=1e-4)
+    assert not np.allclose(new.coef_, skops.load("m.skops", trusted=[]).coef_, atol=1e-2)
 
 
 def test_a_pipeline_on_texts_in_a_file_of_skops(texts):
