@@ -62,7 +62,8 @@ def forget(
         forget_owners: owner of whom all rows go.
         column: column of ids in the file.
         missing: whether to 'refuse' ids that are not in the data, or to 'skip' them.
-        twins: whether rows like a forgotten one go too: 'exact' ones or 'near' ones.
+        twins: whether rows like a forgotten one go too: 'exact' ones, or 'near' ones, such as shifted, mirrored and cropped images
+            and texts that differ in capitals, accents, signs and spaces alone.
         network: makes the network of a file of weights: package.module:function, a spelling such as "ResNet(width=8)", or a name
             such as timm:resnet18 or torchvision:resnet18.
         method: spelling of a method, or 'auto'.

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from untrain.core.errors import DataError
+from untrain.data.altered_copies import normal_text
 from untrain.data.near_duplicates import near_twins
 from untrain.data.readers.held_arrays import is_sparse
 from untrain.data.sparse import Sparse
@@ -135,8 +136,10 @@ def _twins(made: Understood, numbers: Array | None) -> Finding:
 
 def _near(made: Understood, exact: int) -> tuple[int | None, str]:
     if made.roles.kind == "text":
-        words = Counter(" ".join(text.casefold().split()) for text in made.inputs.tolist())
-        return sum(count for count in words.values() if count > 1) - exact, "the same text but for capitals and spaces"
+        words = Counter(map(normal_text, made.inputs.tolist()))
+        return sum(
+            count for count in words.values() if count > 1
+        ) - exact, "the same text but for capitals, accents, signs and spaces"
     try:
         x = made.inputs
     except DataError as error:
