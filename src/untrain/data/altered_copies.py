@@ -147,7 +147,7 @@ def _blocks(retain: Tensor | OnDisk) -> Iterator[tuple[int, Tensor]]:
 def _refined(image: Tensor, others: Tensor, views: Tensor) -> Array:
     """The largest correlation of an image with each of some others, over views near those that each of them begins at, (n,).
 
-    Others that are far from the best ones after the first round are not looked at again, and keep a correlation of -1.
+    Others that are far from the best ones drop out after the first round, and keep a correlation of -1.
     """
     best, left = torch.full((len(others),), -1.0), torch.arange(len(others))
     for at, (side, shift, zoom) in enumerate(FINE):
