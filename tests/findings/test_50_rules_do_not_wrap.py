@@ -14,6 +14,7 @@ from untrain.data.requests._arithmetic import NotExact, as_date, compare, reckon
 NS = 1_700_000_000_000_000_000 + np.arange(12) * 1_000_000_007
 OPERATORS = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "//": operator.floordiv, "%": operator.mod,
+    "/": operator.truediv,
     "<": operator.lt, "<=": operator.le, "==": operator.eq, "!=": operator.ne, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
 
@@ -50,7 +51,7 @@ INTEGERS = {"int64": (-(2**63), 2**63 - 1), "uint64": (0, 2**64 - 1), "int8": (-
 def test_whole_numbers_of_any_type_give_what_python_gives(kinds, symbol, draw):
     op = OPERATORS[symbol]
     left, right = (draw.draw(st.lists(st.integers(*INTEGERS[kind]), min_size=3, max_size=3)) for kind in kinds)
-    act = reckon if symbol in ("+", "-", "*", "//", "%") else compare
+    act = reckon if symbol in ("+", "-", "*", "//", "%", "/") else compare
     try:
         with np.errstate(divide="raise", over="raise"):
             got = act(op, np.array(left, dtype=kinds[0]), np.array(right, dtype=kinds[1]))
@@ -61,6 +62,13 @@ def test_whole_numbers_of_any_type_give_what_python_gives(kinds, symbol, draw):
         assert 0 in right
     else:
         assert got.tolist() == [op(a, b) for a, b in zip(left, right, strict=True)]
+
+
+def test_quotients_of_large_whole_numbers_are_rounded_once():
+    nearly = 4 * 10**18 - 255
+    assert reckon(operator.truediv, np.array([nearly]), 4 * 10**18).tolist() == [nearly / (4 * 10**18)] == [1 - 2**-53]
+    assert reckon(operator.truediv, nearly, 4 * 10**18) == 1 - 2**-53
+    assert reckon(operator.truediv, 2**53 - 1, np.array([2**64 - 1], dtype=np.uint64)).tolist() == [(2**53 - 1) / (2**64 - 1)]
 
 
 @given(number=st.integers(-(2**63), 2**63 - 1), fraction=st.floats(allow_nan=False, allow_infinity=False))

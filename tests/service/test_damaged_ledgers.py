@@ -79,3 +79,13 @@ def test_no_cell_makes_a_ledger_stumble(done, tmp_path_factory, cell, row, value
 @given(st.sampled_from(CELLS), st.integers(0, 20), VALUES)
 def test_no_cell_of_many_makes_a_ledger_stumble(done, tmp_path_factory, cell, row, value):
     fuzz_a_cell(done, tmp_path_factory.getbasetemp() / "fuzzed.sqlite", cell, row, value)
+
+
+def test_names_of_tables_that_are_no_text_are_one_line(tmp_path):
+    file = tmp_path / "ledger.sqlite"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("create table one (a)")
+        connection.execute("pragma writable_schema = on")
+        connection.execute("update sqlite_master set name = cast(x'72829a' as text), sql = 'create nothing'")
+    with pytest.raises(StoreError, match="cannot be used: its names are not valid UTF-8"):
+        Ledger(Database(sqlite_url(file), TABLES), "salt")

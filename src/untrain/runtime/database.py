@@ -119,6 +119,8 @@ class Database:
                 connection.commit()
         except SQLAlchemyError as error:
             raise StoreError(f"the database {self.name} cannot be used: {_reason(error)}") from None
+        except UnicodeDecodeError:  # of the driver, where a damaged file's names are no text and so is its message about them
+            raise StoreError(f"the database {self.name} cannot be used: its names are not valid UTF-8") from None
 
 
 def _engine(url: str) -> tuple[sql.Engine, str]:

@@ -101,6 +101,7 @@ def test_without_the_library_it_is_refused(monkeypatch):
         module.LightningCallback()
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning:lightning", "ignore:.*LeafSpec:FutureWarning")
 def test_lightning_itself_calls_it(tmp_path):
     pl = pytest.importorskip("lightning.pytorch", reason="lightning is not installed")
     made = importlib.reload(importlib.import_module(MODULE)).LightningCallback(ids=range(8), at=1)

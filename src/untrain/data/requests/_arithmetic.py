@@ -51,9 +51,16 @@ def reckon(op: Callable[[Any, Any], Any], left: Value, right: Value) -> Value:
                 raise NotExact("whole numbers above 2**53 lose digits beside fractions: use whole numbers and //")
         return _number(op(_wide(left), _wide(right)), left, right)
     if op is operator.truediv:
-        return op(np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64))
+        return _quotient(left, right)
     result = op(*_exact(left, right))
     return _narrow(result) if isinstance(result, np.ndarray) else result
+
+
+def _quotient(left: Value, right: Value) -> Value:
+    """The nearest number of 64 bits to each quotient of whole numbers, which Python finds where a part has no number of its own."""
+    if max(_largest(left), _largest(right)) <= EXACT:
+        return np.asarray(left, dtype=np.float64) / np.asarray(right, dtype=np.float64)
+    return np.asarray(np.asarray(left, dtype=object) / np.asarray(right, dtype=object), dtype=np.float64)
 
 
 def compare(op: Callable[[Any, Any], Any], left: Value, right: Value) -> Value:
