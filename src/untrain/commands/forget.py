@@ -159,10 +159,11 @@ def _audit(
         BadInput: options of an audit were given without it, or are wrong.
     """
     from untrain.experiments.forgetting.evidence import AuditChoices
-    from untrain.experiments.forgetting.training_script import script_of
+    from untrain.experiments.forgetting.training_command import script_of
 
     require_whole_numbers(workers=workers, **({} if oracles is None else {"oracles": oracles}))
-    for name, given in (("oracles", oracles is not None), ("train-with", train_with)):
+    several = {"oracles": oracles is not None, "train-with": train_with, "store": store is not None, "workers": workers != 1}
+    for name, given in several.items():
         if given and not wanted:
             raise BadInput(f"--{name} says how an audit is made: give --audit too, or leave it out")
     if workers < 1:

@@ -116,7 +116,7 @@ def _candidates(forget: Tensor, retain: Tensor | OnDisk) -> tuple[Tensor, Tensor
         values = F.adaptive_avg_pool2d(seen, COARSE).flatten(1)
         values = mask * (values - (values * mask).sum(1, keepdim=True) / mask.sum())
         shown.append((values / values.norm(dim=1, keepdim=True).clamp(min=1e-6), mask))
-    best, at, view_of = None, None, None
+    best, at, view_of = torch.zeros(len(forget), 0), *(torch.zeros(len(forget), 0, dtype=torch.long) for _ in range(2))
     for start, block in _blocks(retain):
         value = torch.full((len(forget), len(block)), -1.0)
         which = torch.zeros_like(value, dtype=torch.long)
@@ -127,13 +127,9 @@ def _candidates(forget: Tensor, retain: Tensor | OnDisk) -> tuple[Tensor, Tensor
             which = torch.where(alike > value, view, which)
             value = torch.maximum(value, alike)
         rows = torch.arange(start, start + len(block)).expand_as(value)
-        value, rows, which = (
-            torch.cat([old, new], 1) if old is not None else new for old, new in ((best, value), (at, rows), (view_of, which))
-        )
+        value, rows, which = torch.cat([best, value], 1), torch.cat([at, rows], 1), torch.cat([view_of, which], 1)
         best, chosen = value.topk(min(CANDIDATES, value.shape[1]), dim=1)
         at, view_of = rows.gather(1, chosen), which.gather(1, chosen)
-    assert at is not None
-    assert view_of is not None
     return at, view_of
 
 

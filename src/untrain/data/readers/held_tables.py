@@ -103,7 +103,7 @@ def _index(frame: Any) -> str | None:
 
     A frame whose rows were chosen from another keeps the index of that one, and users take ids from there.
     """
-    index = getattr(frame, "index", None)
+    index: Any = getattr(frame, "index", None)
     if not hasattr(index, "to_numpy") or getattr(index, "nlevels", 1) > 1:
         return None
     there = index.to_numpy()

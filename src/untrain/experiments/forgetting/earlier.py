@@ -17,7 +17,7 @@ from untrain.experiments.forgetting.writing import sidecar_of, usual_place
 Document = dict[str, Any]
 ALIKE = (
     ("model", "sha256"), ("data", "digest"), ("request", "digest"), ("seed",), ("plan", "method"),
-    ("plan", "retraining", "learner"),
+    ("plan", "retraining", "learner"), ("valid", "sha256"), ("measured_on",), ("budget",), ("before", "alike", "most"),
 )  # fmt: skip
 
 

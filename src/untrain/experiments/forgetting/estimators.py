@@ -133,8 +133,8 @@ def _examples(made: Estimated, data: Understood) -> Examples:
     with reading(f"{data.table.source} does not fit the estimator"):
         shown = made.examples(rows, np.array(classes, dtype=made.classes.dtype if made.classes is not None else None)[y], data.ids)
     more = data.examples(names, len(names), x=np.zeros((len(data), 1), dtype=np.float32))
-    columns = {**more.columns, "text": inputs} if data.roles.kind == "text" else more.columns
-    return replace(shown, ids=more.ids, columns=columns, owner=more.owner, categories=names)
+    further = {**more.columns, "text": inputs} if data.roles.kind == "text" else more.columns
+    return replace(shown, ids=more.ids, columns=further, owner=more.owner, categories=names)
 
 
 def _skops() -> ModuleType:
