@@ -31,8 +31,9 @@ from untrain.experiments.forgetting.opening import open_model
 from untrain.experiments.forgetting.plan import plan_document, plan_lines
 from untrain.experiments.forgetting.price import Method, step_price
 from untrain.experiments.forgetting.recorded import note_unseen, open_recorded
-from untrain.experiments.forgetting.requests import DrawnRequest, GivenRequest, draw, forget_set_of, twins_left
+from untrain.experiments.forgetting.requests import DrawnRequest, GivenRequest, draw, forget_set_of
 from untrain.experiments.forgetting.tries import automatic
+from untrain.experiments.forgetting.twins import twins_left
 from untrain.experiments.forgetting.writing import folder_of_audit, place_of, write_audited, write_checkpoint
 from untrain.experiments.scenarios._set_apart import set_apart
 from untrain.maths.damage import allowed_rise

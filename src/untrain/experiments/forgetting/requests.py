@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from untrain.core.errors import BadInput, RequestError, SpecError, suggest
 from untrain.core.file_digests import file_digest
@@ -18,14 +17,11 @@ from untrain.core.metering import add_note, metered
 from untrain.core.paths import user_path
 from untrain.core.spec import parse
 from untrain.core.work_files import scratch
-from untrain.data.altered_copies import alike_texts, altered_copies
 from untrain.data.column_roles import listed
 from untrain.data.examples import Examples, take
 from untrain.data.fingerprint import request_digest
 from untrain.data.id_index import Id, IdIndex, some
 from untrain.data.id_lists import ids_in_file, ids_named
-from untrain.data.near_duplicates import exact_twins, near_duplicates
-from untrain.data.on_disk import OnDisk
 from untrain.data.readers.held_arrays import is_frame
 from untrain.data.readers.id_files import KINDS, Reading, read_words
 from untrain.data.readers.text_tables import content, tables
@@ -36,7 +32,6 @@ from untrain.data.requests.resolve import request
 from untrain.data.requests.where import Where
 from untrain.data.understood import CLASS_NAME
 
-TEXT = "text"  # column of the texts of which tokens were made
 HELD = "such as forget=frame['id']"
 LISTED, MANY = 20, 10_000  # ids that a message lists, and words of a file that are looked for in other columns
 
@@ -280,22 +275,3 @@ def forget_set_of(train: Examples, rows: np.ndarray[Any, Any]) -> ForgetSet:
     """The forget set of some rows of the data."""
     forget = take(train, np.sort(rows))
     return ForgetSet(tuple(np.sort(rows).tolist()), tuple(forget.ids.tolist()), request_digest(forget))
-
-
-def twins_left(train: Examples, forget_set: ForgetSet) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Rows that would stay although they are twins of a row that goes: exact ones, and near ones besides, ascending.
-
-    Near ones are the nearest row of a forgotten one, within the distance of ``near_duplicates``, images that ``altered_copies``
-    finds, and texts that differ in how they are typed alone.
-    """
-    gone = np.asarray(forget_set.rows)
-    stays = np.setdiff1d(np.arange(len(train)), gone)
-    forget, retain = take(train, gone), take(train, stays)
-    exact = stays[exact_twins(retain.x, forget.x) >= 0]
-    found = near_duplicates(forget, retain)
-    near = [found.nearest[found.near]]
-    if isinstance(forget.x, Tensor | OnDisk) and isinstance(retain.x, Tensor | OnDisk):
-        near.append(altered_copies(forget.x, retain.x))
-    if TEXT in train.columns:
-        near.append(alike_texts(forget.columns[TEXT].tolist(), retain.columns[TEXT].tolist()))
-    return exact, np.setdiff1d(stays[np.unique(np.concatenate(near))], exact)
