@@ -62,7 +62,7 @@ def make_private(file: Path, content: bytes) -> bool:
 
 
 def replace_private(file: Path, content: bytes) -> None:
-    """Write a file that its owner alone can read in the place of another, whole or not at all."""
+    """Write a file that its owner alone can read instead of the one that is there, whole or not at all."""
     with atomic_write(file) as fresh:
         fresh.touch(mode=0o600)
         fresh.write_bytes(content)
