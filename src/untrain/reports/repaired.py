@@ -47,7 +47,7 @@ def _yardstick(score: Mapping[str, Any]) -> str:
 
 def is_mostly_wrong(document: Document) -> bool:
     """Return whether retrained models find most labels of the forget set wrong, as where wrong labels are to be repaired."""
-    scores = next((row["scores"] for row in document["results"] if not row["error"]), {})
+    scores: Mapping[str, Any] = next((row["scores"] for row in document["results"] if not row["error"]), {})
     given, true = (scores.get(name, {}).get("ideal") for name in (GIVEN, SCORE))
     return given is not None and true is not None and bool(given < min(true, 0.5))
 

@@ -71,7 +71,7 @@ def least_bad(document: Mapping[str, Any]) -> str:
         document: a run's scores.
     """
     best = standing.least_bad(document["results"])
-    away = best and standing.farthest(best)
+    away = None if best is None else standing.farthest(best)
     if best is None or away is None:
         return ""
     label = formatting.lettered([row["method"] for row in document["results"]])[best["method"]]
