@@ -7,8 +7,10 @@ import json
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from typer.testing import CliRunner
 
 import untrain as ut
@@ -99,6 +101,12 @@ def test_a_dry_run_writes_nothing(home):
         ({"forget": ["p3", "p6", "p9"]}, 3),
         ({"forget": "IdFile(path='ids.csv')"}, 4),
         ({"forget": ut.Ids(ids=("p3",))}, 1),
+        ({"forget": {"p3", "p6"}}, 2),
+        ({"forget": pd.Series(["p3", "p6", "p9"])}, 3),
+        ({"forget": pd.DataFrame({"person": ["p3"]})}, 1),
+        ({"forget": pd.DataFrame({"person": ["p3"], "town": ["north"]}), "column": "person"}, 1),
+        ({"forget": np.arange(240) % 60 == 7}, 4),
+        ({"forget": pd.Series(np.arange(240) < 5, index=np.arange(240) + 9)}, 5),
         ({"where": "class_name == 'oak' and town == 'south'"}, 20),
         ({"where": "label == 2 and town == 'south'"}, 20),
         ({"forget_classes": ("oak",)}, 80),
@@ -124,6 +132,9 @@ def test_ids_from_standard_input(home, monkeypatch):
         ({"forget": "q77", "missing": "skip"}, "ids there are such as"),
         ({"forget_classes": ("osk",)}, "there is no class 'osk'.*did you mean 'oak'"),
         ({"where": "age > 3"}, "age"),
+        ({"where": "label == 'oak'"}, "names of classes are in class_name, as in class_name == 'ash'"),
+        ({"forget": [True, False]}, "a mask has 2 truth values, and the data 240 rows"),
+        ({"forget": pd.DataFrame({"a": [1], "b": [2]})}, "the columns a, b names no ids"),
         ({"where": "label >= 0"}, "nothing would be left"),
         ({"forget": "Relabel(ids=('p3',), labels=1)"}, "corrects rows and deletes none"),
         ({"forget": "DEL()"}, "is not a request"),
@@ -231,6 +242,8 @@ def test_training_again_by_a_guess_says_when_it_learned_less(home):
     [
         ({"model": None}, "--model"),
         ({"data": None}, "--data"),
+        ({"model": Net()}, "model is a Net, and the path of a checkpoint is needed: write it by torch.save"),
+        ({"model": LogisticRegression()}, r"write it by skops\.io\.dump"),
         ({"model": "other.pt"}, "there is no checkpoint"),
         ({"network": None}, "--network package.module:function"),
         ({"network": "nothing"}, "nothing"),

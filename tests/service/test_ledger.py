@@ -142,7 +142,11 @@ def test_what_is_changed_behind_its_back_is_found(tmp_path, done, change):
     shutil.copy(done.folder / "ledger.sqlite", file)
     with closing(sqlite3.connect(file)) as table, table:
         assert table.execute(change).rowcount > 0
-    assert Ledger(Database(sqlite_url(file), TABLES), done.ledger.salt).check() != []
+    ledger = Ledger(Database(sqlite_url(file), TABLES), done.ledger.salt)
+    assert ledger.check() != []
+    for _ in range(2):  # what was found is found again, also by the check of what is new
+        with pytest.raises(StoreError, match="the ledger was changed"):
+            ledger.refuse_changed()
 
 
 def test_salt(tmp_path):

@@ -3,6 +3,7 @@
 import re
 import shutil
 import socket
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -82,6 +83,17 @@ def test_a_form_adds_a_request_and_says_what_is_wrong_with_it(service):
     assert (added.status_code, added.headers["location"]) == (303, "/requests/R00004")
     assert service.ids("R00004") == ["u5", "u6", "u7"]
     assert service.ledger.request("R00004")["deadline"] == "2030-01-02"
+
+
+def test_a_line_of_a_form_that_is_an_id_keeps_its_commas_and_quotes_keep_them_elsewhere(tmp_path):
+    service = service_in(tmp_path)
+    data = Path(service.settings.data)
+    data.write_text(data.read_text().replace("u5,", '"Doe, Ann",').replace("u6,", '"Roe, Jo",'))
+    web = browser(service)
+    token = token_in(web.get("/add"))
+    for sent, wanted in (("Doe, Ann", ["Doe, Ann"]), ('u7, "Doe, Ann"\nu8', ["u7", "Doe, Ann", "u8"])):
+        name = web.post("/add", data={"token": token, "ids": sent}).headers["location"].rsplit("/", 1)[1]
+        assert sorted(service.ids(name)) == sorted(wanted)
 
 
 def test_ticked_rows_of_a_review_become_a_request(service):

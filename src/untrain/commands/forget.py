@@ -55,13 +55,15 @@ def forget(
         model: checkpoint: a .safetensors or .pt file (FILE#PLACE names one state dict of several), a folder of Hugging Face
             transformers, a .skops file, or coefficients in .json or .npz.
         data: data that it was trained on, as of `untrain inspect`.
-        forget: file of ids, '-' for standard input, ids with commas between, or a request such as "Where('age > 90')".
+        forget: file of ids, '-' for standard input, ids with commas between, or a request such as "Where('age > 90')"; from Python
+            also ids in a list, an array or a column of a data frame, or a mask with one truth value per row.
         where: rule on columns, such as "label == 3" or "class_name == 'cat'".
         forget_classes: class of which all rows go, by its name.
         forget_owners: owner of whom all rows go.
         column: column of ids in the file.
         missing: whether to 'refuse' ids that are not in the data, or to 'skip' them.
-        twins: whether rows like a forgotten one go too: 'exact' ones or 'near' ones.
+        twins: whether rows like a forgotten one go too: 'exact' ones, or 'near' ones, such as shifted, mirrored and cropped images
+            and texts that differ in capitals, accents, signs and spaces alone.
         network: makes the network of a file of weights: package.module:function, a spelling such as "ResNet(width=8)", or a name
             such as timm:resnet18 or torchvision:resnet18.
         method: spelling of a method, or 'auto'.
@@ -120,6 +122,8 @@ def forget(
     require_whole_numbers(seed=seed, threads=threads)
     if model is None:
         raise BadInput("say which checkpoint: --model FILE or FOLDER")
+    if not isinstance(model, str | Path):
+        raise BadInput(f"model is a {type(model).__name__}, and the path of a checkpoint is needed: {written_as(model)}")
     if data is None:
         raise BadInput("say which data the model was trained on: --data FILE or FOLDER")
     for name, given, words in (
@@ -157,10 +161,11 @@ def _audit(
         BadInput: options of an audit were given without it, or are wrong.
     """
     from untrain.experiments.forgetting.evidence import AuditChoices
-    from untrain.experiments.forgetting.training_script import script_of
+    from untrain.experiments.forgetting.training_command import script_of
 
     require_whole_numbers(workers=workers, **({} if oracles is None else {"oracles": oracles}))
-    for name, given in (("oracles", oracles is not None), ("train-with", train_with)):
+    several = {"oracles": oracles is not None, "train-with": train_with, "store": store is not None, "workers": workers != 1}
+    for name, given in several.items():
         if given and not wanted:
             raise BadInput(f"--{name} says how an audit is made: give --audit too, or leave it out")
     if workers < 1:
@@ -168,6 +173,21 @@ def _audit(
     if not wanted:
         return None
     return AuditChoices(oracles, script_of(train_with) if train_with else None, store, workers, threads, on_progress)
+
+
+def written_as(model: Any) -> str:
+    """Advice on how to write a model that Python holds, so that there is a checkpoint to begin from.
+
+    >>> written_as([])
+    'write it to a file or folder, and give its path'
+    """
+    if hasattr(model, "save_pretrained"):
+        return "write it by model.save_pretrained('model'), and give 'model'"
+    if hasattr(model, "state_dict"):
+        return "write it by torch.save(model.state_dict(), 'model.pt'), and give 'model.pt' and network=" + type(model).__name__
+    if hasattr(model, "get_params"):
+        return "write it by skops.io.dump(model, 'model.skops'), and give 'model.skops'"
+    return "write it to a file or folder, and give its path"
 
 
 def _share(name: str, given: str | float) -> float:

@@ -13,6 +13,7 @@ import torch
 from untrain.core.errors import RequestError
 from untrain.core.metering import metered
 from untrain.core.paths import user_path
+from untrain.core.work_files import scratch
 from untrain.data.column_roles import LABELS, OWNERS, DataChoices
 from untrain.data.examples import Examples
 from untrain.data.keyed import id_column, ids_like, ids_with
@@ -76,8 +77,14 @@ def _looked_up(asked: dict[str, Any], settings: Settings) -> tuple[list[object],
     forget = asked.get("forget")
     if asked.get("where") or (isinstance(forget, str) and re.match(r"\s*[\w.]+\(", forget)):
         raise RequestError(f"{file} is too large for memory: ids, owners and classes can be looked up, rules cannot; list ids")
-    if forget == "-":
-        forget = sys.stdin.read().splitlines()
+    if isinstance(forget, str) and forget == "-":
+        with scratch("ids") as folder:
+            listed = folder / "standard-input.csv"
+            listed.write_bytes(sys.stdin.buffer.read())
+            try:
+                return _looked_up({**asked, "forget": str(listed)}, settings)
+            except RequestError as error:
+                raise RequestError(str(error).replace(str(listed), "standard input")) from None
     ids = ids_like(file, column, cells_of(forget))
     n = len(ids)
     blank = Examples.labelled(torch.zeros(n, 1), torch.zeros(n, dtype=torch.int64), ids, 1)

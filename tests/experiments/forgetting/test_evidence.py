@@ -118,7 +118,12 @@ def test_an_audit_that_fails_leaves_the_checkpoint_and_the_same_command_goes_on(
     before = made.read_bytes()
     assert "audit" not in json.loads(Path(f"{made}.json").read_text())
     monkeypatch.setattr("untrain.experiments.forgetting.job.attempt", dies)  # nothing is forgotten a second time
-    again = forget(home)
+    events = []
+    again = forget(home, log=events.append)
+    assert [(each.kind, each.name) for each in events] == [
+        ("begun", "forget"), ("score", "before"), ("score", "after"), ("score", "audit"), ("ended", "forget"),
+    ]  # fmt: skip
+    assert events[3].numbers["forget_accuracy"] == again["audit"]["scores"]["forget_accuracy"]["value"]
     assert again["out"]["path"] == str(made)
     assert again["audit"]["scores"].keys() == document["audit"]["scores"].keys()
     assert made.read_bytes() == before
@@ -131,6 +136,8 @@ def test_an_audit_that_fails_leaves_the_checkpoint_and_the_same_command_goes_on(
         ({"valid": None}, "--audit compares models on data that none of them has seen: give some, --valid DATA"),
         ({"oracles": 1}, "oracles=1: at least 2"),
         ({"audit": False}, "--oracles says how an audit is made: give --audit too"),
+        ({"audit": False, "oracles": None}, "--store says how an audit is made: give --audit too"),
+        ({"audit": False, "oracles": None, "store": None, "workers": 2}, "--workers says how an audit is made"),
         ({"workers": 0}, "workers=0: at least 1"),
         ({"train_with": "python {ids} {seed}"}, "lacks"),
     ],

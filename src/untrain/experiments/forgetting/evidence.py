@@ -28,11 +28,11 @@ from untrain.experiments.forgetting.opened_model import OpenedModel
 from untrain.experiments.forgetting.own_data import own_data
 from untrain.experiments.forgetting.proxy import proxy_document
 from untrain.experiments.forgetting.requests import DrawnRequest
+from untrain.experiments.forgetting.training_command import TrainingScript
 from untrain.experiments.forgetting.training_script import (
     Scripted,
     ScriptJob,
     ScriptOptions,
-    TrainingScript,
     past_seconds,
     train_by_script,
 )

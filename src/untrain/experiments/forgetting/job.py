@@ -31,10 +31,11 @@ from untrain.experiments.forgetting.opening import open_model
 from untrain.experiments.forgetting.plan import plan_document, plan_lines
 from untrain.experiments.forgetting.price import Method, step_price
 from untrain.experiments.forgetting.recorded import note_unseen, open_recorded
-from untrain.experiments.forgetting.requests import DrawnRequest, GivenRequest, draw, forget_set_of, twins_left
+from untrain.experiments.forgetting.requests import DrawnRequest, GivenRequest, draw, forget_set_of
 from untrain.experiments.forgetting.surrogate import automatic_document
 from untrain.experiments.forgetting.tries import ChosenTry, automatic
-from untrain.experiments.forgetting.writing import folder_of_audit, place_of, write_checkpoint, write_document
+from untrain.experiments.forgetting.twins import twins_left
+from untrain.experiments.forgetting.writing import folder_of_audit, place_of, write_audited, write_checkpoint
 from untrain.experiments.scenarios._set_apart import set_apart
 from untrain.maths.damage import allowed_rise
 
@@ -127,7 +128,8 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
         place = f"#{opened.place}" if opened.place and "#" in str(job.model) else ""
         model = open_model(f"{earlier['out']['path']}{place}", data, valid, job.choices).model
         job.say(f"{earlier['out']['path']} is of this very request, and is audited now")
-        return _audited(planned, earlier, model, sides)
+        _emit(job, begun_event(document))
+        return _ended(job, _audited(planned, earlier, model, sides))
     out = place_of(opened.path, job.out) if there else out
     setting = TrySetting(
         opened, drawn.forget_set, shown, sides, before, job.tolerance, job.automatic, price, job.seed, job.log, record
@@ -143,13 +145,18 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
         document["method_notes"] = [*document["method_notes"], note]
     document["seconds"] = time.perf_counter() - began
     with metered() as meter:
-        whole = write_checkpoint(opened, model_of(chosen), out, document)
+        whole = write_checkpoint(opened, model_of(chosen), out, document, with_card=planned is None)
     for note in meter.notes:
         job.say(note)
-    for event in ended_events(whole):
-        _emit(job, event)
     whole["notes"] = [*whole["notes"], *meter.notes]
-    return whole if planned is None else _audited(planned, whole, model_of(chosen), sides)
+    return _ended(job, whole if planned is None else _audited(planned, whole, model_of(chosen), sides))
+
+
+def _ended(job: ForgetJob, document: Document) -> Document:
+    """The document, after the last events about it."""
+    for event in ended_events(document):
+        _emit(job, event)
+    return document
 
 
 def _unlike(opened: OpenedModel, chosen: Try, before: Judgement) -> str:
@@ -177,9 +184,7 @@ def _audited(planned: PlannedAudit, document: Document, model: nn.Module, sides:
     except (BadInput, RunFailed) as error:
         again = "the same command tries the audit again"
         raise RunFailed(f"{out} is written, and its audit failed: {error}; {again}") from error
-    whole = with_audit(document, found)
-    write_document(whole)
-    return whole
+    return write_audited(with_audit(document, found))
 
 
 def _emit(job: ForgetJob, event: Event) -> None:
