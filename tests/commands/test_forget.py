@@ -249,6 +249,7 @@ def test_training_again_by_a_guess_says_when_it_learned_less(home):
         ({"network": "nothing"}, "nothing"),
         ({"method": "Digits"}, "is not an unlearning method"),
         ({"budget": "a lot"}, "a share such as 10%"),
+        ({"retrain_within": -1}, "retrain_within=-1: seconds are needed"),
         ({"missing": "pass"}, "one of refuse, skip"),
         ({"steps": "DEL()"}, "Steps"),
         ({"network": "ResNet(width=8)"}, "ResNet"),
@@ -305,22 +306,41 @@ def memory(tmp_path_factory):
     }
 
 
-@pytest.fixture
-def dear(monkeypatch):
-    monkeypatch.setattr("untrain.experiments.forgetting.tries.CHEAP", 0.0)
-
-
-def test_auto_goes_from_cheap_to_dear_until_forgotten_rows_look_like_unseen_ones(memory, dear, tmp_path):
+def test_auto_goes_from_cheap_to_dear_until_forgotten_rows_look_like_unseen_ones(memory, tmp_path):
     said = []
     out = str(tmp_path / "new.pt")
-    document = ut.forget(**memory, budget="60%", max_fall=0.1, max_rise=0.5, out=out, on_progress=lambda at: said.append(at.note))
+    document = ut.forget(
+        **memory, retrain_within=0, budget="60%", max_fall=0.1, max_rise=0.5, out=out, on_progress=lambda at: said.append(at.note)
+    )
     assert document["before"]["alike"]["area"] < 0.35  # it remembers
+    aim, alike = document["aim"], document["after"]["alike"]
+    assert (alike["aim"], alike["aim_error"], document["before"]["alike"]["aim"]) == (aim["area"], aim["error"], aim["area"])
+    assert sum(each["share"] for each in aim["surrogates"]) == pytest.approx(aim["share"])
+    assert aim["share"] <= 0.05 * 1.05
+    assert aim["sentence"] in said
+    planned = document["plan"]["auto"]["surrogates"]
+    assert any(line.startswith(f"surrogates: {planned[0]['kind']}") for line in said)
     assert document["tries"][0]["method"].startswith("GradAscent")
     assert document["method"] == document["tries"][-1]["method"]
-    alike = document["after"]["alike"]
     assert alike["met"] or document["method"] == "Retrain()"
-    assert sum(each.get("share") or 0 for each in document["tries"] if each["method"] != "Retrain()") <= 0.6 * 1.05
+    shares = [each.get("share") or 0 for each in document["tries"] if each["method"] != "Retrain()"]
+    assert aim["share"] + sum(shares) <= 0.6 * 1.05
     assert all(any(line.startswith(each["method"]) for line in said) for each in document["tries"])
+
+
+def test_the_aim_of_wrong_labels_is_near_one_as_of_retrained_models(tmp_path):
+    """Where one half would call a model that forgot them the worst of all."""
+    steps, rows = ut.Steps(lr=0.1, epochs=30, batch=32), np.arange(20)
+    (x, y), (held, unseen) = (memorized(120, 0), memorized(300, 1))
+    x[:, 0] += 4 * y  # so that classes can be told apart
+    held[:, 0] += 4 * unseen
+    y[rows] = 1 - y[rows]
+    torch.save(ut.Train(model=Wide, steps=steps)(ut.examples(x, y), seed=0).state_dict(), tmp_path / "wide.pt")
+    given = {"network": Wide, "steps": steps, "valid": (held, unseen), "retrain_within": 0, "accept_damage": True}
+    document = ut.forget(str(tmp_path / "wide.pt"), (x, y), rows.tolist(), **given)
+    assert document["aim"]["area"] > 0.95
+    assert document["after"]["alike"]["area"] > 0.85
+    assert document["after"]["alike"]["met"]
 
 
 def test_retrained_rows_look_like_unseen_ones(memory, tmp_path):
@@ -328,21 +348,21 @@ def test_retrained_rows_look_like_unseen_ones(memory, tmp_path):
     assert document["after"]["alike"]["met"]
 
 
-def test_a_budget_that_is_spent_leaves_training_again(memory, dear, tmp_path):
-    document = ut.forget(**memory, budget=0.0, out=str(tmp_path / "new.pt"))
+def test_a_budget_that_is_spent_leaves_training_again(memory, tmp_path):
+    document = ut.forget(**memory, retrain_within=0, budget=0.0, out=str(tmp_path / "new.pt"))
     assert document["method"] == "Retrain()"
     assert [each.get("skipped", False) for each in document["tries"]] == [True] * (len(document["tries"]) - 1) + [False]
     assert len(document["tries"]) > 2
 
 
-def test_auto_trains_again_where_nothing_shows_whether_a_cheaper_method_forgot(home, memory, dear, tmp_path):
-    without = ut.forget(**{**memory, "valid": None}, out=str(tmp_path / "a.pt"))
+def test_auto_trains_again_where_nothing_shows_whether_a_cheaper_method_forgot(home, memory, tmp_path):
+    without = ut.forget(**{**memory, "valid": None}, retrain_within=0, out=str(tmp_path / "a.pt"))
     assert (without["method"], without["after"]["alike"]) == ("Retrain()", None)
     assert "--valid" in without["why"]
-    few = forget()
+    few = forget(retrain_within=0)
     assert (few["before"]["alike"]["compared"], few["method"]) == (4, "Retrain()")
     assert "only 4 forgotten rows can be compared (standard error 0.1" in few["why"]
-    never = forget(forget="Random(fraction=0.2)", out="b.pt")  # a model that hardly memorizes
+    never = forget(forget="Random(fraction=0.2)", retrain_within=0, out="b.pt")  # a model that hardly memorizes
     assert never["before"]["alike"]["met"]
     assert never["method"] == "Retrain()"
     assert "even to the old model" in never["why"]

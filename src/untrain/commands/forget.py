@@ -31,8 +31,8 @@ Adapters = Literal["auto", "never"]
 def forget(
     model: str | None = None, data: Any = None, forget: Any = None, where: str = "", forget_classes: Sequence[str] = (),
     forget_owners: Sequence[str] = (), column: str = "", missing: Missing = "refuse", twins: Twins = "",
-    network: Any = None, method: Any = "auto", budget: str | float = "10%", gap: float = 0.05, valid: Any = None,
-    out: str | None = None, dry_run: bool = False, accept_damage: bool = False, max_fall: str | float = "",
+    network: Any = None, method: Any = "auto", budget: str | float = "10%", gap: float = 0.05, retrain_within: float = 60.0,
+    valid: Any = None, out: str | None = None, dry_run: bool = False, accept_damage: bool = False, max_fall: str | float = "",
     max_rise: str | float = "", id: str = "", label: str = "", owner: str = "", x: Sequence[str] = (),
     class_names: Sequence[str] = (), side: Count | None = None, transform: Any = None, tokenizer: str = "",
     length: Count | None = None, steps: str | Steps | None = None, base: str = "", prompt: str = "",
@@ -70,7 +70,8 @@ def forget(
             such as timm:resnet18 or torchvision:resnet18.
         method: spelling of a method, or 'auto'.
         budget: share of the cost of training again that cheaper methods together may take.
-        gap: how far from 0.5 the chance may be that a forgotten row has a larger loss than an unseen one.
+        gap: how far from its aim the chance may be that a forgotten row has a larger loss than an unseen one.
+        retrain_within: seconds of training again within which 'auto' tries nothing else first; 0 where training again is too dear.
         valid: data that the model has not seen.
         out: place of the new checkpoint; None takes one beside the old.
         dry_run: print the plan and stop.
@@ -112,6 +113,7 @@ def forget(
         RunFailed: the method failed, or a model of the audit could not be trained; then the checkpoint is written.
     """
     from untrain.data.column_roles import DataChoices
+    from untrain.experiments.forgetting.attempt import AutomaticChoices
     from untrain.experiments.forgetting.job import ForgetJob, run_job
     from untrain.experiments.forgetting.measurements import Tolerance
     from untrain.experiments.forgetting.opened_model import ModelChoices
@@ -137,6 +139,9 @@ def forget(
             raise BadInput(f"{name}={given!r}{suggest(given, words)}: one of {', '.join(filter(None, words))} is needed")
     asked = GivenRequest(forget, where, tuple(forget_classes), tuple(forget_owners), column, missing == "skip")
     fall, rise = (None if each == "" else _share(name, each) for name, each in (("max_fall", max_fall), ("max_rise", max_rise)))
+    if not 0 <= retrain_within < math.inf:
+        raise BadInput(f"retrain_within={retrain_within!r}: seconds are needed, 0 or more")
+    automatic = AutomaticChoices(_share("budget", budget), _share("gap", gap), retrain_within)
     job = ForgetJob(
         model=model, data=data, valid=valid, asked=asked,
         columns=DataChoices(id, label, owner, tuple(x), tuple(class_names), side),
@@ -144,9 +149,8 @@ def forget(
             network_of(network), steps_of(steps), function_of("transform", transform), tokenizer, length, device, base, prompt,
             adapters,
         ),
-        method=method_of(method), budget=_share("budget", budget), gap=_share("gap", gap), tolerance=Tolerance(fall, rise),
-        twins=twins, out=out, accept_damage=accept_damage, seed=seed, say=lambda line: say(on_progress, line),
-        kept=kept,
+        method=method_of(method), automatic=automatic, tolerance=Tolerance(fall, rise), twins=twins, out=out,
+        accept_damage=accept_damage, seed=seed, say=lambda line: say(on_progress, line), kept=kept,
         audit=_audit(audit, oracles, train_with, observers, store, workers, threads, on_progress),
     )  # fmt: skip
     with so_many_threads(threads), logging_to(log, on_progress) as watched:

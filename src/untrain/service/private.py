@@ -134,7 +134,7 @@ HOW = ("method", "seed", "budget", "versions", "cost", "share", "guard", "before
        "accepted_damage", "certificate")  # fmt: skip
 SOME = {
     "plan": ("rows", "of", "ids", "parameters", "retraining"), "data": ("rows", "digest"), "valid": ("sha256",),
-    "model": ("kind",), "again": ("ids", "rows"),
+    "model": ("kind",), "aim": ("area", "error", "agreement", "by", "share", "sentence"), "again": ("ids", "rows"),
     "audit": ("conclusion", "tests", "outcome", "protocol", "oracles", "originals", "trained_by", "assumed", "scores", "warnings",
               "run", "seconds"),
 }  # fmt: skip

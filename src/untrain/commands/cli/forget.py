@@ -51,9 +51,11 @@ def _alike(before: dict[str, Any] | None, after: dict[str, Any] | None, classes:
     if before["met"]:
         verdict += ", as before: these rows were never unlike, and this says nothing about the method"
     unseen = "an unseen one of its class" if classes else "an unseen one"
+    by = "taken for granted" if after["granted"] else "expected of a model that never saw them"
+    aim = f"{after['aim']:.3f} is {by}, standard error {after['aim_error']:.3f}"
     return (
         f"chance that a forgotten row has a larger loss than {unseen}: {before['area']:.3f} before, "
-        f"{after['area']:.3f} after (0.5 is ideal, standard error {after['error']:.3f}; within {after['within']:.3f}: {verdict})"
+        f"{after['area']:.3f} after ({aim}; within {after['within']:.3f}: {verdict})"
     )
 
 

@@ -191,13 +191,13 @@ def refuse_unlistable(ids: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]) -> 
         )
 
 
-def evidence(planned: PlannedAudit, model: nn.Module, name: str, sides: Sides, folder: Path) -> Document:
+def evidence(planned: PlannedAudit, model: nn.Module, made: Document, sides: Sides, folder: Path) -> Document:
     """Train what the store lacks, compare a new checkpoint with it, and write the report.
 
     Args:
         planned: the audit.
         model: the new checkpoint's.
-        name: of the method.
+        made: document of the new checkpoint, with its method and the aim that this had.
         sides: examples by which models were judged without oracles.
         folder: where the report goes.
 
@@ -215,14 +215,16 @@ def evidence(planned: PlannedAudit, model: nn.Module, name: str, sides: Sides, f
     judged = (load_model(scene, store.tensors(key, "weights"), planned.seed) for key in dict.fromkeys(keys["oracle"]))
     likenesses = [judge(each, sides, planned.opened.task).alike for each in chain([model], judged)]  # one in memory at a time
     keys["oracle"] = stand_in(keys["oracle"], 1) if alike else keys["oracle"]
-    models = models_by_role(ours, keys["oracle"], [*first, *keys["original"]], name)
+    models = models_by_role(ours, keys["oracle"], [*first, *keys["original"]], made["method"])
     options = RunOptions(setting, on_progress=choices.on_progress)
     counts = ModelCounts(1, len(keys["oracle"]), planned.seed)
     observed = observe_models(scene, choices.observers, models, planned.seed, store, setting, choices.on_progress)
     more: Document = {**options.stated, **observed, **({"warnings": list(dict.fromkeys(meter.notes))} if meter.notes else {})}
     entry = save_run(scene, models, counts, store, setting, more, inputs=False)
     run = publish_audit(entry, store, options, ReportOptions(folder, images=False), cost)
-    proxy = proxy_document(likenesses[0], likenesses[1:])
+    aim = made.get("aim") or {}
+    known = {} if aim.get("failed", "none") else {"aim": aim["area"], "error": aim["error"]}
+    proxy = proxy_document(likenesses[0], likenesses[1:], **known)
     return _document(planned, run, folder) | {"proxy": proxy, "seconds": time.perf_counter() - began}
 
 
