@@ -173,7 +173,7 @@ def _audit(
     require_whole_numbers(workers=workers, **({} if oracles is None else {"oracles": oracles}))
     looks = observers_of(observers)
     several = {
-        "oracles": oracles is not None, "train-with": train_with, "observers": looks, "store": store is not None,
+        "oracles": oracles is not None, "train-with": train_with, "observer": looks, "store": store is not None,
         "workers": workers != 1,
     }  # fmt: skip
     for name, given in several.items():

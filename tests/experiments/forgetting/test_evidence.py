@@ -98,7 +98,7 @@ def test_observers_try_what_brings_rows_back_on_the_checkpoint_and_the_oracles_a
     assert found["scores"].keys() - document["audit"]["scores"].keys() >= added
     assert all(found["scores"][name]["ideal"] is not None for name in added)
     assert "Does it come back?" in Path(found["report"]).read_text()
-    with pytest.raises(BadInput, match="--observers says how an audit is made"):
+    with pytest.raises(BadInput, match="--observer says how an audit is made"):
         forget(home, audit=False, oracles=None, store=None, observers="Pruning")
 
 
