@@ -172,10 +172,8 @@ def _audit(
 
     require_whole_numbers(workers=workers, **({} if oracles is None else {"oracles": oracles}))
     looks = observers_of(observers)
-    several = {
-        "oracles": oracles is not None, "train-with": train_with, "observer": looks, "store": store is not None,
-        "workers": workers != 1,
-    }  # fmt: skip
+    # The store is not among them: $UNTRAIN_HOME names it for all commands.
+    several = {"oracles": oracles is not None, "train-with": train_with, "observer": looks, "workers": workers != 1}
     for name, given in several.items():
         if given and not wanted:
             raise BadInput(f"--{name} says how an audit is made: give --audit too, or leave it out")

@@ -146,7 +146,6 @@ def test_an_audit_that_fails_leaves_the_checkpoint_and_the_same_command_goes_on(
         ({"valid": None}, "--audit compares models on data that none of them has seen: give some, --valid DATA"),
         ({"oracles": 1}, "oracles=1: at least 2"),
         ({"audit": False}, "--oracles says how an audit is made: give --audit too"),
-        ({"audit": False, "oracles": None}, "--store says how an audit is made: give --audit too"),
         ({"audit": False, "oracles": None, "store": None, "workers": 2}, "--workers says how an audit is made"),
         ({"workers": 0}, "workers=0: at least 1"),
         ({"train_with": "python {ids} {seed}"}, "lacks"),
