@@ -368,7 +368,8 @@ def test_auto_trains_again_where_nothing_shows_whether_a_cheaper_method_forgot(h
     assert "even to the old model" in never["why"]
 
 
-def test_the_command_prints_plan_and_figures(home):
+def test_the_command_prints_plan_and_figures(home, monkeypatch):
+    monkeypatch.setenv("UNTRAIN_HOME", str(home / "store"))  # which is for audits, and stands in no one's way without one
     words = ["forget", "--model", "net.pt", "--data", "train.csv", "--forget", "ids.csv", "--network", "foreign_models:Net"]
     words += ["--id", "person"]
     printed = RUNNER.invoke(app.app, [*words, "--valid", "held.csv", "--steps", STEPS])

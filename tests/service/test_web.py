@@ -76,6 +76,7 @@ def test_a_form_adds_a_request_and_says_what_is_wrong_with_it(service):
     wrong = web.post("/add", data={"token": token, "ids": "u5\n<x>", "reference": "T-<18>"})
     assert wrong.status_code == 409
     assert "lists 1 of 2 ids that the data lack: &#39;&lt;x&gt;&#39;" in wrong.text
+    assert "tick the box below to pass over them" in wrong.text
     assert 'value="T-&lt;18&gt;"' in wrong.text  # what was written stays
     assert "one per line" in web.post("/add", data={"token": token, "ids": " , "}).text
     assert web.post("/add", data={"ids": "u5"}).status_code == 403

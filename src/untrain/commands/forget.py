@@ -17,6 +17,7 @@ from untrain.runtime.progress import OnProgress, say
 
 if TYPE_CHECKING:
     from untrain.core.events import Log
+    from untrain.evaluation.observers.base import Observer
     from untrain.experiments.forgetting.evidence import AuditChoices
     from untrain.runtime.loggers.base import Logger
     from untrain.training.steps import Steps
@@ -36,7 +37,8 @@ def forget(
     class_names: Sequence[str] = (), side: Count | None = None, transform: Any = None, tokenizer: str = "",
     length: Count | None = None, steps: str | Steps | None = None, base: str = "", prompt: str = "",
     adapters: Adapters = "auto", kept: str | None = None, device: str = "cpu", threads: Count = 1, seed: Seed = 0,
-    audit: bool = False, oracles: Count | None = None, train_with: str = "", store: str | Path | None = None,
+    audit: bool = False, oracles: Count | None = None, train_with: str = "",
+    observers: str | Observer | Sequence[str | Observer] = (), store: str | Path | None = None,
     workers: Count = 1, on_progress: OnProgress | None = None, log: str | Logger | Log | Sequence[str | Logger | Log] = (),
 ) -> Document:  # fmt: skip
     """Make a checkpoint forget rows, and write a new one.
@@ -95,6 +97,8 @@ def forget(
         audit: train models without the forgotten rows, and compare the new checkpoint with them.
         oracles: number of these models; None for the 19 that a test of one checkpoint needs.
         train_with: your own command that trains a model, with {ids} for a file of ids to leave out, {seed} and {checkpoint}.
+        observers: observer that the audit has look at the models themselves, such as 'Relearn', which trains each on a few
+            forgotten rows again; `untrain observers` lists them.
         workers: processes of that command at once.
         log: logger that takes each method's loss by step, its cost and the figures before and after, such as 'TensorBoard' or
             "JSONLines(path='log.jsonl')"; `untrain loggers` lists them, and in Python a function of an ``Event`` is one too.
@@ -145,15 +149,15 @@ def forget(
         ),
         method=method_of(method), automatic=automatic, tolerance=Tolerance(fall, rise), twins=twins, out=out,
         accept_damage=accept_damage, seed=seed, say=lambda line: say(on_progress, line), kept=kept,
-        audit=_audit(audit, oracles, train_with, store, workers, threads, on_progress),
+        audit=_audit(audit, oracles, train_with, observers, store, workers, threads, on_progress),
     )  # fmt: skip
     with so_many_threads(threads), logging_to(log, on_progress) as watched:
         return ForgetDocument(run_job(replace(job, log=logger_of(watched)), dry_run))
 
 
 def _audit(
-    wanted: bool, oracles: int | None, train_with: str, store: str | Path | None, workers: int, threads: int,
-    on_progress: OnProgress | None,
+    wanted: bool, oracles: int | None, train_with: str, observers: str | Observer | Sequence[str | Observer],
+    store: str | Path | None, workers: int, threads: int, on_progress: OnProgress | None,
 ) -> AuditChoices | None:  # fmt: skip
     """The choices of an audit; None where none is wanted.
 
@@ -162,9 +166,12 @@ def _audit(
     """
     from untrain.experiments.forgetting.evidence import AuditChoices
     from untrain.experiments.forgetting.training_command import script_of
+    from untrain.experiments.observations import observers_of
 
     require_whole_numbers(workers=workers, **({} if oracles is None else {"oracles": oracles}))
-    several = {"oracles": oracles is not None, "train-with": train_with, "store": store is not None, "workers": workers != 1}
+    looks = observers_of(observers)
+    # The store is not among them: $UNTRAIN_HOME names it for all commands.
+    several = {"oracles": oracles is not None, "train-with": train_with, "observer": looks, "workers": workers != 1}
     for name, given in several.items():
         if given and not wanted:
             raise BadInput(f"--{name} says how an audit is made: give --audit too, or leave it out")
@@ -172,7 +179,7 @@ def _audit(
         raise BadInput(f"workers={workers}: at least 1 is needed")
     if not wanted:
         return None
-    return AuditChoices(oracles, script_of(train_with) if train_with else None, store, workers, threads, on_progress)
+    return AuditChoices(oracles, script_of(train_with) if train_with else None, store, workers, threads, on_progress, looks)
 
 
 def written_as(model: Any) -> str:

@@ -83,7 +83,8 @@ class WebPages:
             ids = self._listed(given["ids"], given["missing"] == "skip")
             row = self.service.add(ids, given["deadline"], self.by, given["reference"][:200])
         except RequestError as error:
-            return WebPage(pages.add_page(given, str(error), token), code=409)
+            said = str(error).replace("--missing skip passes over them", "tick the box below to pass over them")
+            return WebPage(pages.add_page(given, said, token), code=409)
         return WebPage(to=f"/requests/{row['id']}")
 
     def _listed(self, text: str, skip: bool) -> list[object]:

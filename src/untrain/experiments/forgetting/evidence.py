@@ -18,6 +18,7 @@ from torch import nn
 from untrain.core.errors import BadInput, ModelError, RunFailed
 from untrain.core.metering import metered
 from untrain.core.seeds import seed_of
+from untrain.evaluation.observers.base import Observer
 from untrain.experiments.audits.audit_record import FOR_ONE, models_by_role, publish_audit, stand_in
 from untrain.experiments.audits.checkpoints import read_state
 from untrain.experiments.audits.store_models import store_checkpoints
@@ -29,15 +30,10 @@ from untrain.experiments.forgetting.own_data import own_data
 from untrain.experiments.forgetting.proxy import proxy_document
 from untrain.experiments.forgetting.requests import DrawnRequest
 from untrain.experiments.forgetting.training_command import TrainingScript
-from untrain.experiments.forgetting.training_script import (
-    Scripted,
-    ScriptJob,
-    ScriptOptions,
-    past_seconds,
-    train_by_script,
-)
+from untrain.experiments.forgetting.training_script import Scripted, ScriptJob, ScriptOptions, past_seconds, train_by_script
 from untrain.experiments.jobs import load_model
 from untrain.experiments.keys import Job, model_key
+from untrain.experiments.observations import observe_models
 from untrain.experiments.planning import plan
 from untrain.experiments.price import Price, price, spread_over
 from untrain.experiments.run_options import ReportOptions, RunOptions
@@ -66,6 +62,7 @@ class AuditChoices:
         workers: processes of the script at once.
         threads: of torch.
         on_progress: called with progress.
+        observers: what looks at the models themselves, such as after more training or in few bits.
     """
 
     oracles: int | None = None
@@ -74,6 +71,7 @@ class AuditChoices:
     workers: int = 1
     threads: int = 1
     on_progress: OnProgress | None = None
+    observers: tuple[Observer, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +218,8 @@ def evidence(planned: PlannedAudit, model: nn.Module, made: Document, sides: Sid
     models = models_by_role(ours, keys["oracle"], [*first, *keys["original"]], made["method"])
     options = RunOptions(setting, on_progress=choices.on_progress)
     counts = ModelCounts(1, len(keys["oracle"]), planned.seed)
-    more: Document = {**options.stated, **({"warnings": list(dict.fromkeys(meter.notes))} if meter.notes else {})}
+    observed = observe_models(scene, choices.observers, models, planned.seed, store, setting, choices.on_progress)
+    more: Document = {**options.stated, **observed, **({"warnings": list(dict.fromkeys(meter.notes))} if meter.notes else {})}
     entry = save_run(scene, models, counts, store, setting, more, inputs=False)
     run = publish_audit(entry, store, options, ReportOptions(folder, images=False), cost)
     aim = made.get("aim") or {}
