@@ -11,6 +11,7 @@ from untrain.maths.roc import placements
 from untrain.maths.unseen_likeness import EVEN, Likeness
 
 Array = np.ndarray[Any, Any]
+NONE = 1 / 6  # mean squared difference of the ranks of two models that do not agree at all
 
 
 class Aim(NamedTuple):
@@ -63,12 +64,15 @@ def difficulty_aim(forgotten: Array, unseen: Array, losses: Array, forgotten_cla
 
     Losses become ranks among the unseen rows of a class. The aim is the mean rank of the forgotten rows by the other model: their
     area, with classes weighted as among them. Its error shows on unseen rows, which neither model has seen: each has a rank r by
-    the other model and u by the model in question, and with k forgotten and m unseen rows the squared error is
-    ``mean of (u - r)^2 * (1 / k + 1 / m)``, which without ties is ``(1 - agreement) / 6 * (1 / k + 1 / m)`` for large classes. It
-    takes for granted that the two models differ on forgotten rows as they do on unseen ones.
+    the other model and u by the model in question. With k_c forgotten and m_c unseen rows of class c and ``w_c = k_c / k``, the
+    squared error is ``s * sum of w_c^2 (k_c + m_c + 1) / (k_c m_c)``, the form of ``likeness``, where s is the sum of ``(u - r)^2``
+    over all unseen rows by that of ``m_c - 1 / m_c`` over classes: 1/6 for models that do not agree at all, as of a single row per
+    class, and about ``(1 - agreement) / 6`` for others. It takes for granted that the two models differ on forgotten rows as they
+    do on unseen ones.
 
     The mean rank is not drawn towards one half by the agreement, as a regression of u on r would: a model trained in full without
-    the rows has by its mean rank the area that is looked for, however little two such models agree on single rows.
+    the rows has by its mean rank the area that is looked for, however little two such models agree on single rows. Of a model to
+    which rows are noisier than to one trained in full, the mean rank lies nearer to one half by itself, which no error here shows.
 
     >>> hard = np.arange(50.0, 100.0)  # both models agree; the forgotten rows are the more difficult half
     >>> aim = difficulty_aim(hard, np.arange(100.0), np.arange(100.0), np.zeros(50), np.zeros(100))
@@ -87,14 +91,17 @@ def difficulty_aim(forgotten: Array, unseen: Array, losses: Array, forgotten_cla
     Source: of this package; papers/forget has the experiments.
     """
     r, u = np.empty(len(unseen)), np.empty(len(unseen))
-    ranks = np.full(len(forgotten), math.nan)
+    ranks, freedom, spread = np.full(len(forgotten), math.nan), 0.0, 0.0
     for each in np.unique(unseen_classes):
         here, there = unseen_classes == each, forgotten_classes == each
         r[here], u[here] = placements(unseen[here], unseen[here]), placements(losses[here], losses[here])
         ranks[there] = placements(forgotten[there], unseen[here])
+        k, m = int(there.sum()), int(here.sum())
+        freedom += m - 1 / m
+        spread += k * (k + m + 1) / m
     ranks = ranks[~np.isnan(ranks)]
     if not len(ranks):
         return Aim(math.nan, math.nan)
-    error = math.sqrt(float(np.mean((u - r) ** 2)) * (1 / len(ranks) + 1 / len(u)))
+    apart = float(((u - r) ** 2).sum()) / freedom if freedom else NONE
     constant = np.ptp(r) == 0 or np.ptp(u) == 0
-    return Aim(float(ranks.mean()), error, 0.0 if constant else float(np.corrcoef(r, u)[0, 1]))
+    return Aim(float(ranks.mean()), math.sqrt(apart * spread) / len(ranks), 0.0 if constant else float(np.corrcoef(r, u)[0, 1]))
