@@ -39,16 +39,6 @@ def test_labels_leave_out_empty_brackets_and_short_ones_all():
     assert formatting.short("DEL(steps=Steps(lr=0.1), keep=0.3) @ A()") == "DEL @ A"
 
 
-def test_the_lead_goes_by_name_and_kind_and_never_by_scores():
-    mask = [{"layer": "w", "weights": 2, "kept": 0.5, "low": 0.5, "high": 0.5, "of_mask": 1.0}]
-    rows = [row("Nothing()"), row("Finetune()"), row("SalUn()", mask), row("DEL(keep=0.5)", mask)]
-    assert formatting.lead(rows)["method"] == "DEL(keep=0.5)"
-    assert formatting.lead(rows[:3])["method"] == "SalUn()"
-    assert formatting.lead(rows[:2])["method"] == "Finetune()"
-    assert formatting.lead(rows[:1])["method"] == "Nothing()"
-    assert formatting.lead([row("DEL()", mask, "failed")]) is None
-
-
 def test_a_p_value_is_never_0():
     assert formatting.probability(0.0004) == "<\u00a00.001"
     assert formatting.probability(0.0426, "p") == "p\u00a0=\u00a00.043"

@@ -39,7 +39,7 @@ class Counting(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Whether torch wraps operations so that none is compiled: the wrapper takes longer than most of them."""
+        """Return whether torch wraps operations so that none is compiled: the wrapper takes longer than most of them."""
         return False
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from untrain.reports.headings import CONTROLS, LEAD
+from untrain.reports.headings import CONTROLS
 
 Row = Mapping[str, Any]
 PERCENT = "\N{NO-BREAK SPACE}%"
@@ -199,19 +199,13 @@ def limits(row: Row) -> str:
     return "" if sees in (None, "retain set") else f"sees {sees}" if sees == "retrained models" else str(sees)
 
 
-def lead(rows: list[Row]) -> Row | None:
-    """The method that a report opens with, chosen by name and kind and never by its scores.
+def tag(number: int) -> str:
+    """The mark that stands for a method where there is little room; a letter goes before the number, since this is not a rank.
 
-    The first ``DEL`` where one was run; else the first confined to part of the network; else the first that is not a control.
+    >>> tag(3)
+    'M3'
     """
-    done = [r for r in rows if not r["error"]]
-    tiers = (
-        [r for r in done if short(r["method"]) == LEAD],
-        [r for r in done if kind_of(r) == "part of the network"],
-        [r for r in done if kind_of(r) == "whole network"],
-        done,
-    )
-    return next((tier[0] for tier in tiers if tier), None)
+    return f"M{number}"
 
 
 def plural(count: int, noun: str) -> str:

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 
 from untrain.evaluation.observation import SIDES
 
-LEAD = "DEL"
-
 CONTROLS = {
     "Nothing()": "control: the model left alone",
-    "Retrain()": "control: retrained without the forget set",
+    "Retrain()": "control: retraining, tested as if it were a method",
 }
 
 # Columns of the first table, in order; those without a value anywhere are left out.

@@ -7,7 +7,7 @@ from typing import Any
 
 from untrain.evaluation.protocols.outcome import DAMAGED, HIDES, OPEN, PASSES, REMEMBERS
 from untrain.evaluation.protocols.outcome_wording import listed
-from untrain.reports import formatting
+from untrain.reports import formatting, standing
 
 Row = Mapping[str, Any]
 MOST = 30  # words of the sentence
@@ -52,22 +52,31 @@ def advice(document: Mapping[str, Any]) -> str:
     rows = [row for row in document["results"] if not row["error"] and not formatting.is_control(row)]
     if not rows:
         return ""
-    shares = {row["method"]: row["cost"].get("share_of_retraining") for row in rows}
-    passing = [row["method"] for row in rows if row["verdict"]["outcome"] == PASSES]
-    priced = sorted((share, method) for method in passing if (share := shares[method]) is not None)
-    if priced and priced[0][0] < 1:
-        share, best = priced[0]
-        return f"The cheapest that passes: {labels[best]}, at {formatting.share(share)} of the cost of retraining."
-    if priced:
+    best, passing = standing.cheapest_passing(rows), [row for row in rows if row["verdict"]["outcome"] == PASSES]
+    if best and (share := standing.share_of(best) or 0.0) < 1:
+        return f"The cheapest that passes: {labels[best['method']]}, at {formatting.share(share)} of the cost of retraining."
+    if best:
         return "Retrain: what passes costs as much as retraining or more."
     if passing:
-        return f"{listed([labels[method] for method in passing])} can be used instead of retraining; their cost is not known."
-    undecided = [labels[row["method"]] for row in rows if row["verdict"]["outcome"] == OPEN]
-    if undecided:
-        which = listed(undecided) if len(undecided) <= NAMED else f"{len(undecided)} methods"
-        verb = "is" if len(undecided) == 1 else "are"
-        return f"Retrain, or test more: nothing cheaper is shown to pass, and {which} {verb} undecided."
+        return f"{listed([labels[row['method']] for row in passing])} can be used instead of retraining; their cost is not known."
+    if any(row["verdict"]["outcome"] == OPEN for row in rows):
+        return "Retrain, or test more: nothing cheaper is shown to pass."
     return "Retrain: nothing cheaper passes."
+
+
+def least_bad(document: Mapping[str, Any]) -> str:
+    """A sentence on the least bad of the methods that cost less than retraining; empty where one of them passes.
+
+    Args:
+        document: a run's scores.
+    """
+    best = standing.least_bad(document["results"])
+    away = None if best is None else standing.farthest(best)
+    if best is None or away is None:
+        return ""
+    label = formatting.lettered([row["method"] for row in document["results"]])[best["method"]]
+    says, cost = str(best["verdict"]["outcome"]).partition(":")[0], formatting.share(standing.share_of(best))
+    return f"The least bad below retraining's cost is {label} ({says}): at {cost} of it, by estimate {away.words}."
 
 
 def contenders(rows: Sequence[Row]) -> list[Row]:

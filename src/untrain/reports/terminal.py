@@ -11,10 +11,12 @@ from rich.text import Text
 from untrain.core.escapes import printable, write_raw
 from untrain.reports import verdict_marks
 from untrain.reports.fitting_table import FittingTable, wrapped
-from untrain.reports.formatting import counted, lead, lettered
+from untrain.reports.formatting import counted, lettered
 from untrain.reports.leaderboard import WORDS, footnotes, leaderboard_tables, raised
+from untrain.reports.repaired import is_mostly_wrong, repaired
 from untrain.reports.run_table import LEFT_OUT, fitting, legend, number, share
-from untrain.reports.tally import advice, tally
+from untrain.reports.standing import lead
+from untrain.reports.tally import advice, least_bad, tally
 
 
 class _Printable(Console):
@@ -49,6 +51,7 @@ def _console(colour: bool, width: int) -> Console:
     return _Printable(file=file, no_color=not colour, highlight=False, markup=False, emoji=False, width=width, height=25)
 
 
+WRONG_LABELS = "Forget accuracy and gap go by the wrong labels, forget true accuracy by the true ones."
 # What a note of the engine says: how the work was done, not what was done; no number depends on it.
 ENGINE = ("partly masked layers compute their weight gradient in full", "out of memory: each batch is cut into")
 
@@ -65,12 +68,14 @@ def print_runs(runs: list[dict[str, Any]], colour: bool, width: int = WIDE, verb
     console = _console(colour, width)
     for document in runs:
         table, brief = fitting(document, width, verbose)
-        for line in filter(None, [tally(document), advice(document)]):
+        is_repair = is_mostly_wrong(document)
+        conclusion = [tally(document), advice(document), least_bad(document), repaired(document) if is_repair else ""]
+        for line in filter(None, conclusion):
             _say(console, line)
         console.print(table)
         for label, spec in legend(document).items():
             _say(console, f"{label}: {spec}")
-        for sentence in [*([LEFT_OUT] if brief else []), *verdict_of(document)]:
+        for sentence in [*([WRONG_LABELS] if is_repair else []), *([LEFT_OUT] if brief else []), *verdict_of(document)]:
             _say(console, sentence)
         for warning in document["warnings"]:
             _say(console, f"note: {warning}")

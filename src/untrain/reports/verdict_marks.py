@@ -23,7 +23,7 @@ MARKS = {
     "beyond": "✗",
     "indistinguishable": "=",
     "distinguishable": "≠",
-    "too few models": "?",
+    "too few models": "…",
     "outside": "†",
 }
 SPOKEN = {"outside": "outside the band", "within": "within the margin", "beyond": "outside the margin"}
@@ -52,6 +52,7 @@ def outcome(row: Row) -> tuple[str, str]:
 def reason(row: Row) -> str:
     """The evidence behind an outcome, in a sentence that names no method."""
     told = re.sub(r" \(\d+ retrained models[^)]*\)$", "", str(row["verdict"]["because"]))  # which stand below the first sentence
+    told = told.replace(" %", formatting.PERCENT)
     return formatting.sentence(f"{told[:1].upper()}{told[1:]}") if told else outcome(row)[1]
 
 

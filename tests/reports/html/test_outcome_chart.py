@@ -4,7 +4,8 @@ import copy
 
 import pytest
 
-from untrain.reports.html.outcome_chart import LEAST, LOOKS, farthest, outcome_chart, upward
+from untrain.reports.html.outcome_chart import LOOKS, outcome_chart, upward
+from untrain.reports.standing import LEAST, farthest
 
 
 def marks(chart):
@@ -47,7 +48,7 @@ def test_what_fails_by_an_endpoint_is_not_drawn_within_what_is_allowed(privacy):
 def test_every_method_has_a_place_a_label_and_room_for_its_whiskers(privacy):
     chart = outcome_chart(privacy.document).chart
     assert sorted(chart_names(chart.labels)) == ["DEL", "Finetune", "Nothing", "SalUn"]
-    assert sorted(chart_names(chart.narrow)) == ["1", "2", "3", "4"]
+    assert sorted(chart_names(chart.narrow)) == ["M1", "M2", "M3", "M4"]
     drawn = {place for t in marks(chart) for place in zip(t.x, t.y, strict=True)}
     assert {(label.x, label.y) for label in chart.labels} <= drawn
     ends = [v + sign * w for t in chart.traces for sign, ws in ((1, t.above), (-1, t.below)) for v, w in zip(t.y, ws, strict=False)]
@@ -79,7 +80,7 @@ def test_a_label_is_short_and_the_spelling_in_full_is_on_hover(privacy):
     chart = outcome_chart(document).chart
     assert {"DEL (a)", "DEL (b)"} < set(chart_names(chart.labels))
     (hover,) = (text for t in marks(chart) for text in t.hover if "DEL (b)" in text)
-    assert hover.startswith("2 DEL (b)\nDEL(keep=0.3)\n")
+    assert hover.startswith("DEL (b) M2\nDEL(keep=0.3)\n")
 
 
 def test_without_endpoints_the_forget_gap_takes_their_place(privacy):
@@ -101,7 +102,7 @@ def test_where_no_cost_is_known_methods_stand_side_by_side(privacy):
     for row in document["results"]:
         row["cost"] = {}
     chart = outcome_chart(document).chart
-    assert chart.x.names == ("1", "2", "3", "4")
+    assert chart.x.names == ("M1", "M2", "M3", "M4")
     assert chart.line is None
     assert {x for t in chart.traces for x in t.x} == {0.0, 1.0, 2.0, 3.0}
 

@@ -424,10 +424,10 @@ def test_the_same_run_gives_the_same_page(privacy):
 def test_masks_stand_as_a_figure_and_a_table_by_layer_and_what_they_have_in_common(privacy):
     seen = Reader(page([privacy], "x"))
     part = seen.text[seen.text.index("Where the masks lie") : seen.text.index("What the words mean")]
-    assert re.search(r"Layer ?Weights ?DEL \(2\) ?SalUn \(3\)", part)
+    assert re.search(r"Layer ?Weights ?DEL \(M2\) ?SalUn \(M3\)", part)
     assert re.search(r"layer 0 ?12 ?25\s%17\s% to 33\s%50\s%42\s% to 58\s%", part)
     assert "from the least to the greatest" in part
-    assert re.search(r"DEL \(2\) ?SalUn \(3\) ?0.5000.250 to 0.750 ?0.375 ?0.900", part)
+    assert re.search(r"DEL \(M2\) ?SalUn \(M3\) ?0.5000.250 to 0.750 ?0.375 ?0.900", part)
     assert {"run1-mask", "run1-overlap"} <= set(seen.data("figures"))
 
 

@@ -44,7 +44,7 @@ def test_a_cell_without_a_verdict_marks_what_lies_outside_the_band(plain_about):
     assert tables.cell(score(0.02, band=None), plain_about).mark == ""
 
 
-@pytest.mark.parametrize(("says", "sign"), [("distinguishable", "≠"), ("indistinguishable", "="), ("too few models", "?")])
+@pytest.mark.parametrize(("says", "sign"), [("distinguishable", "≠"), ("indistinguishable", "="), ("too few models", "…")])
 def test_a_verdict_takes_the_place_of_the_band(plain_about, says, sign):
     cell = tables.cell(score(0.02, "below the band", verdict=verdict(says)), plain_about)
     assert (cell.mark, cell.sign, cell.spoken, cell.note) == (says, sign, says, "remembers")
@@ -84,7 +84,7 @@ def test_methods_are_numbered_and_read_against_ideal_floor_and_ceiling(privacy):
         reason = line.cells[0].interval.lower().removesuffix(".")
         assert row["verdict"]["because"].lower().startswith(reason), "the reason stands with the verdict"
     assert [line.kind for line in table.references] == [
-        "what to reach", "floor: what chance does", "ceiling: nothing forgotten"
+        "what all are compared with", "what chance does", "nothing forgotten"
     ]  # fmt: skip
     assert {len(line.cells) for line in (*table.lines, *table.references)} == {len(table.columns)}
 

@@ -57,7 +57,7 @@ class Task(Spec, role=True):
     ``fields`` are the columns that its examples have, inputs first and targets last. ``outputs`` are the arrays that are
     stored per example; ``signals`` are what can be derived without a model from those in ``signals_from``, or from all where it is
     empty, and ``'classes'`` where targets are classes. ``success`` is the one of them by which memorization is measured and a
-    search judges. ``about_margin`` says in a sentence what a report shows as the margin. Where ``outputs_need_targets`` is False,
+    search judges. ``about_margin`` says in a sentence what a report shows as certainty. Where ``outputs_need_targets`` is False,
     as of logits, ``store`` is given no targets, and a model stays what it is in the store when a label of a test example changes.
     A model runs on ``asked_at_once`` examples at a time, fewer where outputs are large.
     """
@@ -69,7 +69,7 @@ class Task(Spec, role=True):
     signals: ClassVar[frozenset[str]] = frozenset()
     signals_from: ClassVar[tuple[str, ...]] = ()
     success: ClassVar[Success | None] = None
-    about_margin: ClassVar[str] = "The margin grows with a model's certainty of the target."
+    about_margin: ClassVar[str] = "Certainty of the target, its margin: the larger, the surer a model is."
 
     @property
     def abilities(self) -> frozenset[str]:

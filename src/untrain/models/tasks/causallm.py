@@ -53,7 +53,7 @@ class CausalLM(Task):
         "The likelihood of an answer is exp(-loss), the geometric mean of its tokens' probabilities.",
     )
     about_margin: ClassVar[str] = (
-        "The margin is the log-odds of an answer's likelihood, which is the geometric mean of its tokens' probabilities."
+        "Certainty, the margin, is the log-odds of an answer's likelihood: the geometric mean of its tokens' probabilities."
     )
 
     length: Count = 64

@@ -29,7 +29,7 @@ class Choice(Task, role=True):
     signals: ClassVar[frozenset[str]] = frozenset({*SIGNALS, "classes"})
     success: ClassVar[Success] = Success("correct", "accuracy", "An example is right where its label is the likeliest class.")
     about_margin: ClassVar[str] = (
-        "The margin is the log-odds that a model gives the label; above 0 the label is likelier than all others together."
+        "Certainty, the margin, is the log-odds that a model gives the label; above 0 it is likelier than all others together."
     )
     classes: int | None
     head_names: tuple[str, ...]

@@ -53,7 +53,7 @@ class Regression(Task):
         "The likelihood of a target is exp(-loss): 1 where the prediction meets it, and 0.61 where it is off by one scale.",
     )
     about_margin: ClassVar[str] = (
-        "The margin is the log-likelihood of the target, in nats: the larger, the nearer the prediction; it ends where they meet."
+        "Certainty, the margin, is the target's log-likelihood, in nats: the larger, the nearer; it ends where they meet."
     )
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:

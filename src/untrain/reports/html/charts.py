@@ -68,7 +68,7 @@ def margin_chart(populations: Mapping[str, SideOutputs], bins: Array) -> Chart:
             each = np.stack([shares(row, bins) for row in outputs.margins])
             traces.append(band(middle, each, "shelves"))
         traces.append(Trace(who, middle, tuple(shares(outputs.margins, bins).tolist()), colour, "steps", dash))
-    return Chart(tuple(traces), Axis("Margin, nats"), Axis("Share of outputs", PERCENT, 0.0, None))
+    return Chart(tuple(traces), Axis("Certainty, nats"), Axis("Share of outputs", PERCENT, 0.0, None))
 
 
 def shares(margins: Array, bins: Array) -> Array:

@@ -12,11 +12,11 @@ from untrain.reports.html.chart_spec import Axis, Label
 
 Array = np.ndarray[Any, Any]
 
-LETTER, LINE = 7.5, 17.0  # pixels of a letter and of a line of text
+LETTER, LINE = 8.0, 17.0  # pixels of a letter and of a line of text
 ROW, LENGTH = 6, 24  # names in a line of a label, and its characters where there are several
 MARKER = 5.0  # half the side of what a point covers, in pixels
 NEAR = 8.0  # pixels between points that look like one
-GAP = 8.0  # pixels between a point and a label beside it
+GAP = 11.0  # pixels between the middle of a point and a label beside it
 # Whiskers leave no room above and below.
 DIRECTIONS = ((1.0, 0.0), (-1.0, 0.0), (0.7, 0.7), (0.7, -0.7), (-0.7, 0.7), (-0.7, -0.7))
 THICK = 5.0  # half the width of an upright line in pixels

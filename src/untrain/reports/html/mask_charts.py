@@ -56,7 +56,7 @@ def grouped(document: Row) -> dict[str, Rows]:
 
 def _named(document: Row, numbers: Sequence[int]) -> str:
     names = dict.fromkeys(formatting.short(document["results"][n - 1]["method"]) for n in numbers)
-    return f"{', '.join(names)} ({', '.join(map(str, numbers))})"
+    return f"{', '.join(names)} ({', '.join(map(formatting.tag, numbers))})"
 
 
 def of_run(document: Row) -> Overlaps | None:
@@ -75,7 +75,7 @@ def of_run(document: Row) -> Overlaps | None:
     numbers = [[place[m] for m in group] for group in masks]
     by_place = {(i, j): pairs[masks[j][0], masks[i][0]] for i in range(len(masks)) for j in range(i)}
     names = tuple(_named(document, each) for each in numbers)
-    return Overlaps(names, tuple(", ".join(map(str, each)) for each in numbers), by_place)
+    return Overlaps(names, tuple(", ".join(map(formatting.tag, each)) for each in numbers), by_place)
 
 
 def share_chart(masks: Mapping[str, Rows]) -> Chart | None:

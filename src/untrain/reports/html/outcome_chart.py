@@ -6,19 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from untrain.evaluation.protocols.endpoints import about
 from untrain.evaluation.protocols.outcome import DAMAGED, HIDES, OPEN, PASSES, REMEMBERS
-from untrain.evaluation.protocols.outcome_wording import called
 from untrain.reports import formatting
 from untrain.reports.formatting import PERCENT
 from untrain.reports.html.chart_spec import Axis, Chart, Label, Trace
 from untrain.reports.html.label_placement import NARROW, WIDE, beside
+from untrain.reports.standing import LEAST, farthest
 
 Document = Mapping[str, Any]
 Row = Mapping[str, Any]
 
 HEIGHT = 460
-LEAST, MOST = 0.1, 1000.0  # margins: what is nearer or farther is drawn there
 # Name in the legend, colour and symbol of each outcome.
 LOOKS: Mapping[str, tuple[str, str, str]] = {
     PASSES: ("Passes", "good", "circle"),
@@ -96,7 +94,7 @@ def upward(rows: Sequence[Row]) -> Upward | None:
             "The shaded band is what is allowed. To pass, a method has to lie in it with its whole line, and nothing else may give "
             "it away.",
             (LEAST, 1.0), {method: (d.value, d.low, d.high) for method, d in worst.items()},
-            {method: f"{formatting.significant(d.value)} times what is allowed in {d.name}" for method, d in worst.items()},
+            {method: d.words for method, d in worst.items()},
             log=True,
         )  # fmt: skip
     gaps = {row["method"]: score for row in rows if (score := row["scores"].get("forget_gap")) and score["value"] is not None}
@@ -114,34 +112,6 @@ def upward(rows: Sequence[Row]) -> Upward | None:
     )
 
 
-@dataclass(frozen=True)
-class InMargins:
-    """A harmful difference from retraining and the ends of what its test does not exclude, in margins, and on which endpoint."""
-
-    value: float
-    low: float
-    high: float
-    name: str
-
-
-def farthest(row: Row) -> InMargins | None:
-    """The endpoint on which a method is farthest in a direction that does harm; None where it has none with a margin.
-
-    Args:
-        row: the method's, of the document.
-    """
-    found = [_in_margins(j) for j in row["verdict"]["endpoints"] if j["margin"] > 0]
-    return max(found, key=lambda d: d.value, default=None)
-
-
-def _in_margins(judged: Mapping[str, Any]) -> InMargins:
-    d, way = judged["difference"], about(judged["name"], judged["unit"]).way
-    sign = way or (1 if d >= 0 else -1)
-    ends = [sign * (d if end is None else end) / judged["margin"] for end in (judged["low"], judged["high"])]
-    value, low, high = (min(max(end, LEAST), MOST) for end in (sign * d / judged["margin"], min(ends), max(ends)))
-    return InMargins(value, low, high, called(judged["name"], judged["unit"]))
-
-
 def _scaled(value: float, low: float | None, high: float | None) -> tuple[float, float, float]:
     return 100 * value, 100 * (value if low is None else low), 100 * (value if high is None else high)
 
@@ -149,7 +119,8 @@ def _scaled(value: float, low: float | None, high: float | None) -> tuple[float,
 def _point(at: int, row: Row, label: str, up: Upward, place: float, costly: bool) -> Point:
     value, low, high = up.values[row["method"]]
     cost, outcome = row["cost"].get("share_of_retraining"), row["verdict"]["outcome"]
-    lines = [f"{at} {label}", *([formatting.label(row["method"])] if formatting.label(row["method"]) != label else [])]
+    spelled = formatting.label(row["method"])
+    lines = [f"{label} {formatting.tag(at)}", *([spelled] if spelled != label else [])]
     lines += [LOOKS[outcome][0], up.words[row["method"]]]
     lines += [f"cost {formatting.share(cost)} of retraining"] if costly else []
     x = 100 * cost if costly else place
@@ -166,15 +137,15 @@ def _drawn(points: Sequence[Point], up: Upward, costly: bool, even: float) -> Ch
     across = (
         Axis("Cost, share of retraining", PERCENT, -0.05 * most, most)
         if costly
-        else Axis("Method, by its number in the table", "", -0.6, len(points) - 0.4, tuple(p.x for p in points),
-                  tuple(str(p.number) for p in points))
+        else Axis("Method, by its mark in the table", "", -0.6, len(points) - 0.4, tuple(p.x for p in points),
+                  tuple(formatting.tag(p.number) for p in points))
     )  # fmt: skip
     axis = _margins(low, high) if up.log else Axis(up.title, "", float(low - room), float(high + room), zero=True)
     axis = replace(axis, title=up.title)
     traces = [trace for outcome in LOOKS for trace in _traces(outcome, [p for p in points if p.outcome == outcome])]
     line = 100 * even if costly else None
     wide = _labels(points, [p.label.replace(" @ ", "\n@ ") for p in points], across, axis, WIDE, line)
-    narrow = _labels(points, [str(p.number) for p in points], across, axis, NARROW, line)
+    narrow = _labels(points, [formatting.tag(p.number) for p in points], across, axis, NARROW, line)
     return Chart(tuple(traces), across, axis, HEIGHT, up.band, line, wide, narrow)
 
 

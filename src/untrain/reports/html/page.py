@@ -102,6 +102,7 @@ def environment() -> Environment:
     )
     templates.filters["breakable"] = breakable
     templates.filters["sentence"] = formatting.sentence
+    templates.filters["tag"] = formatting.tag
     return templates
 
 

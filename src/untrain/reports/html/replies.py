@@ -7,7 +7,7 @@ from typing import Any
 
 from untrain.evaluation.protocols.outcome import PASSES
 from untrain.evaluation.protocols.outcome_wording import listed
-from untrain.reports import formatting, verdict_marks
+from untrain.reports import formatting, standing, verdict_marks
 from untrain.reports.html.tables import labels_of
 from untrain.reports.tally import NAMED, contenders
 
@@ -45,8 +45,8 @@ def broke(rows: Sequence[Row], labels: Mapping[str, str]) -> str:
         ("worse", ("does worse elsewhere, though whether by more than the margin is not shown",
                    "do worse elsewhere, though whether by more than the margin is not shown")),
         ("differs", ("answers otherwise elsewhere than retrained models", "answer otherwise elsewhere than retrained models")),
-        ("kept", ("is shown to do as well elsewhere", "are shown to do as well elsewhere")),
-        ("open", ("is not shown to do as well elsewhere, nor worse", "are not shown to do as well elsewhere, nor worse")),
+        ("kept", ("does as well elsewhere as retraining", "do as well elsewhere as retraining")),
+        ("open", ("is undecided", "are undecided")),
     ])  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def cost(rows: Sequence[Row], labels: Mapping[str, str]) -> str:
 
 def trust(document: Document) -> str:
     """Say how often a method as good as retraining would pass with so many models, or that the test shows nothing."""
-    first = formatting.lead(document["results"])
+    first = standing.lead(document["results"])
     models = f"{formatting.counted(document['seeds'], 'unlearned model')} and {document['oracles']} retrained ones"
     if first is None:
         return "No method was tested."

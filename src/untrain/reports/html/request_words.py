@@ -9,6 +9,7 @@ import numpy as np
 
 from untrain.evaluation.observation import CORRECTED
 from untrain.reports import formatting
+from untrain.reports.headings import WRONG, heading
 from untrain.reports.material import Material
 
 
@@ -29,6 +30,11 @@ def is_correction(material: Material) -> bool:
 def is_repair(material: Material) -> bool:
     """Return whether more than half of the examples to forget have a wrong label."""
     return 2 * mislabelled(material, "forget") > int((np.asarray(material.oracle.side) == "forget").sum())
+
+
+def forget_heading(material: Material) -> str:
+    """The heading of accuracy on the forget set by the labels as given, which says so where these are the wrong ones."""
+    return heading("forget_accuracy", WRONG if is_repair(material) else None)
 
 
 def about(material: Material) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.protocols.outcome import FORGET, KEEP
-from untrain.reports import formatting, verdict_marks
+from untrain.reports import formatting, standing, verdict_marks
 from untrain.reports.html import charts as figures
 from untrain.reports.html import cost_tables, curve_charts, example_tiles, mask_charts, request_words, roc_charts, tables
 from untrain.reports.html.all_scores import every
@@ -19,21 +19,23 @@ from untrain.reports.html.group_table import payers
 from untrain.reports.html.outcome_chart import outcome_chart
 from untrain.reports.html.protocol_table import against_protocol, each_model, only
 from untrain.reports.html.replies import replies
-from untrain.reports.html.request_words import about, is_repair, title
+from untrain.reports.html.request_words import about, forget_heading, is_repair, title
 from untrain.reports.html.summary import details, measured, outcomes
 from untrain.reports.material import Material
-from untrain.reports.tally import advice, tally
+from untrain.reports.repaired import repaired
+from untrain.reports.tally import advice, least_bad, tally
 
 
 def section(key: str, material: Material, groups: Mapping[str, tables.Glossary], drawn: Drawn) -> dict[str, Any]:
     """All that the page shows of one run, whose scores come from evaluators in ``groups``; its charts go to ``drawn``."""
     document = material.document
-    first, picture, against = formatting.lead(document["results"]), outcome_chart(document), against_protocol(document)
+    first, picture, against = standing.lead(document["results"]), outcome_chart(document), against_protocol(document)
     drawn.add(f"{key}-outcomes", picture.chart if picture else None)
     looked_at = methods(key, material, drawn)
     return {
         "key": key, "title": title(material), "document": document, "tally": tally(document), "advice": advice(document),
-        "doubts": doubts(document), "replies": replies(document),
+        "least_bad": least_bad(document), "repaired": repaired(document) if is_repair(material) else "",
+        "forget_heading": forget_heading(material), "doubts": doubts(document), "replies": replies(document),
         "powerless": verdict_marks.powerless(first) if first else "", "about": about(material),
         "lettered": request_words.of_labels(document),
         "picture": picture.captions if picture else (), "specs": tables.specs(document),

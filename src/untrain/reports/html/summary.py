@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from untrain.evaluation.base import ScoreInfo
-from untrain.reports import formatting, verdict_marks
+from untrain.reports import formatting, standing, verdict_marks
 from untrain.reports.html.tables import Cell, labels_of, tested_cell
 
 Row = Mapping[str, Any]
@@ -22,7 +22,7 @@ def outcomes(document: Mapping[str, Any]) -> list[tuple[Cell, str]]:
 
 def details(document: Mapping[str, Any]) -> list[str]:
     """Findings of the tests of all scores on each method; those on the selected one first."""
-    first, labels = formatting.lead(document["results"]), labels_of(document)
+    first, labels = standing.lead(document["results"]), labels_of(document)
     rows = [row for row in document["results"] if not row["error"]]
     return [verdict_marks.detail(row, labels[row["method"]]) for row in sorted(rows, key=lambda row: row is not first)]
 
@@ -39,7 +39,7 @@ def measured(document: Mapping[str, Any], repair: bool = False) -> list[str]:
         document: a run's scores.
         repair: whether wrong labels are to be forgotten.
     """
-    row = formatting.lead(document["results"])
+    row = standing.lead(document["results"])
     if row is None:
         return []
     name = labels_of(document)[row["method"]]

@@ -203,9 +203,9 @@ def _references(document: Document, names: list[str], glossary: Glossary, costly
     """The ideal, the floor and the ceiling; each is the same for all methods of a run."""
     done: Mapping[str, Any] = next((r["scores"] for r in document["results"] if not r["error"]), {})
     wanted = (
-        ("ideal", "Retrained models", "what to reach"),
-        ("floor", "Retrained models against each other", "floor: what chance does"),
-        ("ceiling", "Original models", "ceiling: nothing forgotten"),
+        ("ideal", "Reference: retrained models", "what all are compared with"),
+        ("floor", "Floor: reference against itself", "what chance does"),
+        ("ceiling", "Ceiling: original models", "nothing forgotten"),
     )
     lines = []
     for end, name, kind in wanted:

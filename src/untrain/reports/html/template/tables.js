@@ -39,9 +39,9 @@
   // Sorted, a table has no halves: rows below the line of retraining's cost stand among the others. A third click on a heading puts
   // all back as it was.
   const homes = new WeakMap();
-  const sort = (table, at) => {
+  const after = (head) => ({ ascending: "descending", descending: "" })[head.getAttribute("aria-sort")] ?? "ascending";
+  const sort = (table, at, next) => {
     const head = table.tHead.rows[0].cells[at];
-    const next = { ascending: "descending", descending: "" }[head.getAttribute("aria-sort")] ?? "ascending";
     if (!homes.has(table)) homes.set(table, bodies(table).map((body) => [body, [...body.rows]]));
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
     const halves = bodies(table).filter((body) => body.matches(".dearer"));
@@ -128,7 +128,7 @@
       const button = element("button", { type: "button", className: "sort", title: "Sort" });
       button.setAttribute("aria-label", `Sort by ${names[at]}`);
       head.append(" ", button);
-      head.addEventListener("click", (event) => { if (!event.target.closest("a")) sort(table, at); });
+      head.addEventListener("click", (event) => { if (!event.target.closest("a")) sort(table, at, after(head)); });
     });
     const filter = element("input", { type: "search", placeholder: "Filter rows" });
     filter.setAttribute("aria-label", "Filter rows");
@@ -138,6 +138,11 @@
         for (const row of lines(body)) row.hidden = !`${row.textContent} ${row.cells[0].title}`.toLowerCase().includes(wanted);
       }
     });
+    // A telephone shows each method as a card, without headings to click on.
+    const order = element("select", { className: "narrow" }, element("option", { value: "", textContent: "Order as run" }));
+    order.setAttribute("aria-label", "Order of rows");
+    names.forEach((name, at) => order.append(element("option", { value: at, textContent: `By ${name}` })));
+    order.addEventListener("change", () => sort(table, Number(order.value), order.value && "ascending"));
     const boxes = names.slice(1).map((name, at) => {
       const box = element("input", { type: "checkbox", checked: true });
       box.addEventListener("change", () => hide(table, at + 1, !box.checked));
@@ -150,7 +155,7 @@
       return one;
     };
     const columns = element("details", {}, element("summary", { textContent: "Columns" }), element("div", {}, ...boxes));
-    const tools = element("div", { className: "tools" }, filter, columns, button("Copy as Markdown", markdown), button("Copy as LaTeX", latex), told);
+    const tools = element("div", { className: "tools" }, filter, ...(table.matches(".compared") ? [order] : []), columns, button("Copy as Markdown", markdown), button("Copy as LaTeX", latex), told);
     (table.closest(".scroll") || table).before(tools);
   };
 
