@@ -14,6 +14,8 @@ from untrain.evaluation.observation import Observation
 from untrain.maths import bootstrap
 from untrain.maths.roc import rates
 
+_BLOCK = 100  # resamples that are worked on together
+
 
 def number(measured: Measured) -> float:
     """The value of a measure.
@@ -150,5 +152,6 @@ def _quantiles(part: Part, q: float, counts: Array) -> Array:
     """Quantile over resampled examples of the mean over models: the least value that a share q does not exceed."""
     values = part.values.mean(0)
     order = np.argsort(values)
-    at = [int((np.cumsum(row[order], dtype=np.float64) >= q * len(values) - 1e-9).argmax()) for row in counts]
-    return np.asarray(values[order][at])
+    blocks = (counts[start : start + _BLOCK][:, order] for start in range(0, len(counts), _BLOCK))
+    at = [(np.cumsum(block, axis=1, dtype=np.float64) >= q * len(values) - 1e-9).argmax(1) for block in blocks]
+    return np.asarray(values[order][np.concatenate(at)])
