@@ -150,12 +150,12 @@ def aimed(setting: TrySetting, say: Callable[[str], None]) -> TrySetting:
     if not aims:
         reason = f"no surrogate says what to aim at: {findings[0]['failed']}"
         say(reason)
-        return replace(setting, aiming={"failed": reason, "share": share, "surrogates": findings})
+        return replace(setting, aiming={"failed": reason, "sentence": reason, "share": share, "surrogates": findings})
     aim, best = min(aims, key=lambda each: each[0].error)
     failed = "" if aim.agreement >= LEAST else "no surrogate says what to aim at: none ranks unseen rows much as the old model does"
     document = {**aim._asdict(), "by": best["kind"], "failed": failed, "share": share, "surrogates": findings}
-    document["sentence"] = aim_text(document)
-    say(failed or document["sentence"])
+    document["sentence"] = failed or aim_text(document)
+    say(document["sentence"])
     return replace(setting, aim=None if failed else aim, aiming=document)
 
 
