@@ -273,3 +273,12 @@ def test_whatever_the_ids_are_those_of_a_file_are_forgotten_or_one_line_says_why
         got, told = wanted, str(error)
     assert sorted(got) == sorted(wanted)
     assert "\n" not in told
+
+
+def test_lists_as_spreadsheets_write_them_on_windows_are_read_and_that_is_said(tmp_path):
+    path = file(tmp_path, "list.csv", "sep=;\r\nPerson;Größe\r\nZoë;1\r\nanna;2\r\n".encode("cp1252"))
+    ids, notes = noted(path, ["Zoë", "anna", "paul"])
+    assert ids == ["Zoë", "anna"]
+    assert any("not UTF-8 and is read as Windows-1252" in note for note in notes)
+    with pytest.raises(RequestError, match="not UTF-8 text"):
+        rows(file(tmp_path, "b.csv", b"anna\r\n\xe9\x01\r\n"))

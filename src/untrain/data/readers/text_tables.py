@@ -11,12 +11,15 @@ from pathlib import Path
 
 from untrain.core.errors import RequestError
 from untrain.core.escapes import csv_cell
+from untrain.core.metering import add_note
 
 NUMPY = b"\x93NUMPY"
 SEPARATORS = (",", ";", "\t", "|")
 LINES = ""  # stands for the separator where each line is one cell
 HEADING = re.compile(r"(\w[\w .-]*[ _.-])?(ids?|index|indices|key|uid|uuid|guid)|(?-i:[a-z]\w*(Id|ID|Ids|IDs|Key|UID))", re.I)
 SURE = re.compile(r"(\w+[ _.-])?ids?|index|indices|key|uid|uuid|guid|(?-i:[a-z]\w*(Id|ID|Ids|IDs))", re.I)
+SEPARATOR_LINE = re.compile(r"\Asep=.(\r\n|\r|\n)", re.I)
+CONTROL, SURROGATE = re.compile(rb"[\x00-\x08\x0e-\x1f]"), re.compile("[\ud800-\udfff]")
 Rows = list[list[str]]
 
 
@@ -46,21 +49,27 @@ def is_heading_word(word: str, surely: bool = False) -> bool:
 
 
 def text_of(file: Path, raw: bytes, what: str = "one id per line") -> str:
-    """The text of a file, in UTF-8 or, with its mark, in UTF-16.
+    """The text of a file, in UTF-8, with its mark in UTF-16, or as spreadsheets write it on Windows, which a note says.
+
+    Their first line may only name the separator, as ``sep=;``, and is left out.
 
     Raises:
-        RequestError: it is neither.
+        RequestError: it is none of these.
     """
     wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         # Half a pair, as file names may hold, is let through: `untrain memorize` writes it so.
         text = raw.decode("utf-16" if wide else "utf-8", "strict" if wide else "surrogatepass").removeprefix("\ufeff")
     except UnicodeDecodeError:
-        text = "\0"
+        text = "\0" if wide or CONTROL.search(raw) else raw.decode("cp1252", "surrogateescape")
+        if SURROGATE.search(text):
+            text = "\0"
+        elif text != "\0":
+            add_note(f"{file} is not UTF-8 and is read as Windows-1252, as spreadsheets write it")
     if "\0" in text:
         kind = "a NumPy array" if raw.startswith(NUMPY) else "not UTF-8 text"
         raise RequestError(f"{file} is {kind}, whatever its name says: give a {file.suffix} file with {what}")
-    return text
+    return SEPARATOR_LINE.sub("", text)
 
 
 def tables(file: Path, raw: bytes, what: str = "one id per line") -> dict[str, Rows]:
