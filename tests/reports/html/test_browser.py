@@ -118,7 +118,8 @@ def test_no_name_in_the_picture_touches_a_mark(report, chromium, width):
         ".map(b => [b.left, b.right, b.top, b.bottom])"
     )
     names, marks = (chromium.run(boxes.format(part)) for part in (".annotation-text", ".scatterlayer .point"))
-    assert len(names) > 1 and len(marks) == 4
+    assert len(names) > 1
+    assert len(marks) == 4
     air = [(n, m) for n in names for m in marks if n[0] - 1 < m[1] and m[0] - 1 < n[1] and n[2] < m[3] and m[2] < n[3]]
     assert air == []
 
