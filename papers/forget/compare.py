@@ -30,7 +30,6 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 import untrain as ut
-from untrain.experiments.forgetting import tries
 from untrain.experiments.forgetting.measurements import measure
 from untrain.maths.unseen_likeness import likeness
 from untrain.models.tasks.classification import Classification
@@ -161,19 +160,20 @@ def of_request(setup: Setup, rows: Array, folder: Path) -> dict[str, Any]:
     out = folder / "new.pt"
     document = ut.forget(
         str(folder / "net.pt"), (x, y), sorted(rows.tolist()), network=setup.network, valid=setup.parts["valid"], steps=setup.steps,
-        gap=GAP, out=str(out),
+        gap=GAP, retrain_within=0, out=str(out),
     )  # fmt: skip
     stays = np.setdiff1d(np.arange(len(y)), rows)
     learner = ut.Train(model=setup.network, steps=ut.parse(setup.steps))
     oracles = [learner(ut.examples(x[stays], y[stays], classes=int(y.max()) + 1), seed=100 + at) for at in range(ORACLES)]
     theirs = areas(oracles, setup, rows, y)
     ours, before = areas([loaded(setup, out), loaded(setup, folder / "net.pt")], setup, rows, y)
-    alike = document["after"]["alike"]
+    alike, aim = document["after"]["alike"], document["aim"] or {"share": 0.0}
     return {
         "rows": len(rows), "of": len(y), "method": document["method"], "why": document["why"],
         "tries": len(document["tries"]), "retrained": document["method"].startswith("Retrain"),
-        "share": sum(each.get("share") or 0.0 for each in document["tries"]),
-        "proxy": {key: alike[key] for key in ("area", "error", "within", "met")},
+        "share": aim["share"] + sum(each.get("share") or 0.0 for each in document["tries"]),
+        "aim": {key: aim.get(key) for key in ("area", "error", "agreement", "by", "share")},
+        "proxy": {key: alike[key] for key in ("area", "aim", "aim_error", "within", "met")},
         "area": {"before": before, "after": ours, "oracles": float(np.mean(theirs)), "spread": float(np.std(theirs, ddof=1))},
         "accuracy": {when: document[when]["validation"]["accuracy"] for when in ("before", "after")},
         "cpu_seconds": round(time.process_time() - began, 1),
@@ -189,7 +189,6 @@ def main() -> None:
     options.add_argument("--most", type=int, help="requests of each set at most")
     given = options.parse_args()
     torch.set_num_threads(1)
-    tries.CHEAP = 0.0  # as if training again took long
     document = json.loads(given.out.read_text()) if given.out.exists() else {"gap": GAP, "oracles": ORACLES, "sets": {}}
     for name in given.names or SETS:
         setup = SETS[name](given.data)

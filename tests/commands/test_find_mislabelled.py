@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import untrain as ut
+from services import service_in
 from untrain.commands.cli.app import app
 from untrain.core.errors import BadInput, DataError, RunFailed
 from untrain.data.folds import bound_together, draw_folds
@@ -130,6 +132,15 @@ def test_what_cannot_be_judged_is_told_or_refused(noisy, tmp_path):
         ut.find_mislabelled(folder / "train.csv", **QUICK, id="person", out=theirs, store=tmp_path / "store")
     with pytest.raises(BadInput, match=r"the list is a \.csv file"):
         ut.find_mislabelled(folder / "train.csv", **QUICK, out=tmp_path / "list.txt")
+
+
+def test_the_data_of_a_service_are_searched_with_its_own_network_and_training(noisy, found, tmp_path):
+    service = service_in(tmp_path, options={"id": "person", **{name: QUICK[name] for name in ("network", "steps")}})
+    shutil.copy(noisy[0] / "train.csv", service.settings.data)
+    document = ut.find_mislabelled(service=service.folder, store=tmp_path / "store", executor="Serial()")
+    assert document["network"].startswith("MLP(width=16")
+    assert document["steps"] == found[0]["steps"]
+    assert document["review"]
 
 
 def test_texts_and_images_need_no_network_of_the_user(tmp_path):

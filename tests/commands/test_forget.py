@@ -7,8 +7,10 @@ import json
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from typer.testing import CliRunner
 
 import untrain as ut
@@ -99,6 +101,12 @@ def test_a_dry_run_writes_nothing(home):
         ({"forget": ["p3", "p6", "p9"]}, 3),
         ({"forget": "IdFile(path='ids.csv')"}, 4),
         ({"forget": ut.Ids(ids=("p3",))}, 1),
+        ({"forget": {"p3", "p6"}}, 2),
+        ({"forget": pd.Series(["p3", "p6", "p9"])}, 3),
+        ({"forget": pd.DataFrame({"person": ["p3"]})}, 1),
+        ({"forget": pd.DataFrame({"person": ["p3"], "town": ["north"]}), "column": "person"}, 1),
+        ({"forget": np.arange(240) % 60 == 7}, 4),
+        ({"forget": pd.Series(np.arange(240) < 5, index=np.arange(240) + 9)}, 5),
         ({"where": "class_name == 'oak' and town == 'south'"}, 20),
         ({"where": "label == 2 and town == 'south'"}, 20),
         ({"forget_classes": ("oak",)}, 80),
@@ -124,6 +132,9 @@ def test_ids_from_standard_input(home, monkeypatch):
         ({"forget": "q77", "missing": "skip"}, "ids there are such as"),
         ({"forget_classes": ("osk",)}, "there is no class 'osk'.*did you mean 'oak'"),
         ({"where": "age > 3"}, "age"),
+        ({"where": "label == 'oak'"}, "names of classes are in class_name, as in class_name == 'ash'"),
+        ({"forget": [True, False]}, "a mask has 2 truth values, and the data 240 rows"),
+        ({"forget": pd.DataFrame({"a": [1], "b": [2]})}, "the columns a, b names no ids"),
         ({"where": "label >= 0"}, "nothing would be left"),
         ({"forget": "Relabel(ids=('p3',), labels=1)"}, "corrects rows and deletes none"),
         ({"forget": "DEL()"}, "is not a request"),
@@ -231,11 +242,14 @@ def test_training_again_by_a_guess_says_when_it_learned_less(home):
     [
         ({"model": None}, "--model"),
         ({"data": None}, "--data"),
+        ({"model": Net()}, "model is a Net, and the path of a checkpoint is needed: write it by torch.save"),
+        ({"model": LogisticRegression()}, r"write it by skops\.io\.dump"),
         ({"model": "other.pt"}, "there is no checkpoint"),
         ({"network": None}, "--network package.module:function"),
         ({"network": "nothing"}, "nothing"),
         ({"method": "Digits"}, "is not an unlearning method"),
         ({"budget": "a lot"}, "a share such as 10%"),
+        ({"retrain_within": -1}, "retrain_within=-1: seconds are needed"),
         ({"missing": "pass"}, "one of refuse, skip"),
         ({"steps": "DEL()"}, "Steps"),
         ({"network": "ResNet(width=8)"}, "ResNet"),
@@ -292,22 +306,41 @@ def memory(tmp_path_factory):
     }
 
 
-@pytest.fixture
-def dear(monkeypatch):
-    monkeypatch.setattr("untrain.experiments.forgetting.tries.CHEAP", 0.0)
-
-
-def test_auto_goes_from_cheap_to_dear_until_forgotten_rows_look_like_unseen_ones(memory, dear, tmp_path):
+def test_auto_goes_from_cheap_to_dear_until_forgotten_rows_look_like_unseen_ones(memory, tmp_path):
     said = []
     out = str(tmp_path / "new.pt")
-    document = ut.forget(**memory, budget="60%", max_fall=0.1, max_rise=0.5, out=out, on_progress=lambda at: said.append(at.note))
+    document = ut.forget(
+        **memory, retrain_within=0, budget="60%", max_fall=0.1, max_rise=0.5, out=out, on_progress=lambda at: said.append(at.note)
+    )
     assert document["before"]["alike"]["area"] < 0.35  # it remembers
+    aim, alike = document["aim"], document["after"]["alike"]
+    assert (alike["aim"], alike["aim_error"], document["before"]["alike"]["aim"]) == (aim["area"], aim["error"], aim["area"])
+    assert sum(each["share"] for each in aim["surrogates"]) == pytest.approx(aim["share"])
+    assert aim["share"] <= 0.05 * 1.05
+    assert aim["sentence"] in said
+    planned = document["plan"]["auto"]["surrogates"]
+    assert any(line.startswith(f"surrogates: {planned[0]['kind']}") for line in said)
     assert document["tries"][0]["method"].startswith("GradAscent")
     assert document["method"] == document["tries"][-1]["method"]
-    alike = document["after"]["alike"]
     assert alike["met"] or document["method"] == "Retrain()"
-    assert sum(each.get("share") or 0 for each in document["tries"] if each["method"] != "Retrain()") <= 0.6 * 1.05
+    shares = [each.get("share") or 0 for each in document["tries"] if each["method"] != "Retrain()"]
+    assert aim["share"] + sum(shares) <= 0.6 * 1.05
     assert all(any(line.startswith(each["method"]) for line in said) for each in document["tries"])
+
+
+def test_the_aim_of_wrong_labels_is_near_one_as_of_retrained_models(tmp_path):
+    """Where one half would call a model that forgot them the worst of all."""
+    steps, rows = ut.Steps(lr=0.1, epochs=30, batch=32), np.arange(20)
+    (x, y), (held, unseen) = (memorized(120, 0), memorized(300, 1))
+    x[:, 0] += 4 * y  # so that classes can be told apart
+    held[:, 0] += 4 * unseen
+    y[rows] = 1 - y[rows]
+    torch.save(ut.Train(model=Wide, steps=steps)(ut.examples(x, y), seed=0).state_dict(), tmp_path / "wide.pt")
+    given = {"network": Wide, "steps": steps, "valid": (held, unseen), "retrain_within": 0, "accept_damage": True}
+    document = ut.forget(str(tmp_path / "wide.pt"), (x, y), rows.tolist(), **given)
+    assert document["aim"]["area"] > 0.95
+    assert document["after"]["alike"]["area"] > 0.85
+    assert document["after"]["alike"]["met"]
 
 
 def test_retrained_rows_look_like_unseen_ones(memory, tmp_path):
@@ -315,27 +348,28 @@ def test_retrained_rows_look_like_unseen_ones(memory, tmp_path):
     assert document["after"]["alike"]["met"]
 
 
-def test_a_budget_that_is_spent_leaves_training_again(memory, dear, tmp_path):
-    document = ut.forget(**memory, budget=0.0, out=str(tmp_path / "new.pt"))
+def test_a_budget_that_is_spent_leaves_training_again(memory, tmp_path):
+    document = ut.forget(**memory, retrain_within=0, budget=0.0, out=str(tmp_path / "new.pt"))
     assert document["method"] == "Retrain()"
     assert [each.get("skipped", False) for each in document["tries"]] == [True] * (len(document["tries"]) - 1) + [False]
     assert len(document["tries"]) > 2
 
 
-def test_auto_trains_again_where_nothing_shows_whether_a_cheaper_method_forgot(home, memory, dear, tmp_path):
-    without = ut.forget(**{**memory, "valid": None}, out=str(tmp_path / "a.pt"))
+def test_auto_trains_again_where_nothing_shows_whether_a_cheaper_method_forgot(home, memory, tmp_path):
+    without = ut.forget(**{**memory, "valid": None}, retrain_within=0, out=str(tmp_path / "a.pt"))
     assert (without["method"], without["after"]["alike"]) == ("Retrain()", None)
     assert "--valid" in without["why"]
-    few = forget()
+    few = forget(retrain_within=0)
     assert (few["before"]["alike"]["compared"], few["method"]) == (4, "Retrain()")
     assert "only 4 forgotten rows can be compared (standard error 0.1" in few["why"]
-    never = forget(forget="Random(fraction=0.2)", out="b.pt")  # a model that hardly memorizes
+    never = forget(forget="Random(fraction=0.2)", retrain_within=0, out="b.pt")  # a model that hardly memorizes
     assert never["before"]["alike"]["met"]
     assert never["method"] == "Retrain()"
     assert "even to the old model" in never["why"]
 
 
-def test_the_command_prints_plan_and_figures(home):
+def test_the_command_prints_plan_and_figures(home, monkeypatch):
+    monkeypatch.setenv("UNTRAIN_HOME", str(home / "store"))  # which is for audits, and stands in no one's way without one
     words = ["forget", "--model", "net.pt", "--data", "train.csv", "--forget", "ids.csv", "--network", "foreign_models:Net"]
     words += ["--id", "person"]
     printed = RUNNER.invoke(app.app, [*words, "--valid", "held.csv", "--steps", STEPS])

@@ -117,6 +117,25 @@ def test_an_interrupt_between_two_files_of_a_set_does_not_leave_half_of_it(tmp_p
     assert not (tmp_path / READY).exists()
 
 
+def test_a_set_of_another_process_that_comes_while_one_is_finished_is_left_to_it(tmp_path, monkeypatch):
+    plain, others = os.rmdir, tmp_path / "others"
+    for folder in (tmp_path / READY, others):
+        folder.mkdir()
+        (folder / ("second" if folder == others else "first")).write_text("new")
+
+    def rmdir(*args, **more):
+        if others.exists():  # somebody else removed the folder first, and put a whole set there
+            plain(*args, **more)
+            others.rename(tmp_path / READY)
+        return plain(*args, **more)
+
+    monkeypatch.setattr("os.rmdir", rmdir)
+    finish_set(tmp_path)
+    assert (tmp_path / READY / "second").exists()
+    finish_set(tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["first", "second"]
+
+
 def test_what_a_killed_writer_left_beside_a_file_goes_with_the_next_and_that_of_a_living_one_stays(tmp_path):
     dead = tmp_path / f"{work_name('.untrain').replace(f'-{os.getpid()}.', '-4194399.')}.scores.csv"
     living = tmp_path / f"{work_name('.untrain')}.scores.csv"

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
@@ -52,14 +52,14 @@ def test_a_plug_in_joins_through_its_entry_point(fresh, monkeypatch, tmp_path):
     (tmp_path / "plugged_in.py").write_text("class Plugged:\n    pass\n")
     monkeypatch.syspath_prepend(tmp_path)
     point = EntryPoint("Plugged", "plugged_in:Plugged", "untrain.unlearner")
-    monkeypatch.setattr(discovery, "entry_points", lambda group: [point] if group == "untrain.unlearner" else [])
+    monkeypatch.setattr(discovery, "entry_points", lambda: EntryPoints([point]))
     assert "Plugged" in [p.name for p in discovery.of_role("unlearner")]
     assert discovery.load("Plugged").__module__ == "plugged_in"
 
 
 def test_a_plug_in_does_not_take_the_place_of_our_own(fresh, monkeypatch):
     point = EntryPoint("NegGrad", "elsewhere:NegGrad", "untrain.unlearner")
-    monkeypatch.setattr(discovery, "entry_points", lambda group: [point])
+    monkeypatch.setattr(discovery, "entry_points", lambda: EntryPoints([point]))
     assert discovery.find("NegGrad").module == "untrain.unlearners.neggrad"
 
 

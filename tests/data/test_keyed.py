@@ -1,5 +1,6 @@
 """Data too large for memory: looked up by a key and sampled block by block, with the ids of a whole read; the rest is refused."""
 
+import io
 import json
 import tracemalloc
 
@@ -113,7 +114,10 @@ def test_whole_numbers_are_numbers_and_leading_zeros_are_text(tmp_path):
     (tmp_path / "z.csv").write_text("id,label\n007,a\n7,b\n8,b\n")
     assert ids_like(tmp_path / "z.csv", "id", ["7"]).tolist()[:2] == ["007", "7"]
     assert id_column(tmp_path / "n.csv", "") == "id"
-    assert ids_with(tmp_path / "n.csv", "id", "label", ["b"]) == ["20"]
+    assert ids_with(tmp_path / "n.csv", "id", "label", ["b"]) == [20]
+    (tmp_path / "p.csv").write_text("id,label\n+7,a\n7,a\n8,b\n")
+    assert ids_with(tmp_path / "p.csv", "id", "label", ["a"]) == [7]  # as data in memory are read
+    assert ids_with(tmp_path / "z.csv", "id", "label", ["a"]) == ["007"]
 
 
 def test_line_separators_of_unicode_end_no_row(tmp_path):
@@ -161,3 +165,8 @@ def test_a_service_adds_a_request_on_data_too_large_for_memory(tmp_path, monkeyp
     monkeypatch.setattr(row_stream, "free_memory", lambda: 100)
     ids, _ = ids_of({"forget": "u5,u6"}, service.settings)
     assert service.ids(service.add(ids)["id"]) == ["u5", "u6"]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"Who;When\nu7;2020\nu8;2021\n")))
+    assert ids_of({"forget": "-"}, service.settings)[0] == ["u7", "u8"]  # read as a file is, not line by line
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"u7\nnobody\n")))
+    with pytest.raises(RequestError, match="standard input lists 1 of 2 ids"):
+        ids_of({"forget": "-"}, service.settings)

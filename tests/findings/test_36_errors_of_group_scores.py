@@ -1,15 +1,19 @@
 """The stated error of scores of groups holds where unlearned models spread as oracles do and where they spread more."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from untrain.evaluation.attacks.thresholdmia import ThresholdMIA
-from untrain.evaluation.base import Measure, Part, Prepared
+from untrain.evaluation.base import Measure, Part, Prepared, Splits
 from untrain.evaluation.metrics.accuracy import Accuracy
 from untrain.evaluation.metrics.disagreement import Disagreement
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.assessment import assess, reference_of
 from untrain.evaluation.scoring.effect_size import of_groups
+from untrain.evaluation.scoring.resampling import number
+from untrain.evaluation.scoring.splits import values_in
 
 TIMES = 400
 NAMES = frozenset({"gap"})
@@ -21,13 +25,24 @@ def gap(ours, theirs, only):
     return {"gap": Measure((Part(1, "both", "forget", ours), Part(-1, "both", "forget", theirs)), joint=True)}
 
 
+def one_by_one(measure, ours, theirs):
+    """A measure of two groups as ``of_groups`` takes it: of splits of the pooled models, NaN where it has no value."""
+    pool = np.concatenate([ours, theirs])
+
+    def of_splits(rows, names):
+        each = [measure(pool[a], pool[b], names) for a, b in zip(*rows, strict=True)]
+        return {n: np.array([np.nan if isinstance(m[n], str) else number(m[n]) for m in each]) for n in names}
+
+    return of_splits
+
+
 def held(size, oracles, spread, measure=gap, draws=TIMES):
     """Share of 95 % intervals that hold the truth, 0, and the stated error over the true one."""
     inside, errors, found = 0, [], []
     for at in range(draws):
         draw = np.random.default_rng((at, size, oracles))
         ours, theirs = draw.normal(0, spread, (size, 1)), draw.normal(0, 1, (oracles, 1))
-        estimate = of_groups(measure, ours, theirs, NAMES)["gap"]
+        estimate = of_groups(one_by_one(measure, ours, theirs), size, oracles, NAMES)["gap"]
         inside += abs(estimate.difference) <= estimate.half(0.05, 1)
         errors.append(estimate.error)
         found.append(estimate.difference)
@@ -83,9 +98,10 @@ def test_a_real_score_of_groups_has_its_error():
     for at in range(40):
         ours, theirs = (made.prepare(models((at, k), k, noise=1.0)) for k in (4, 12))
         side = np.repeat(["forget", "retain", "test"], 80)
+        trial, pool = Prepared(ours, theirs, side, False), np.concatenate([ours, theirs])
         estimate = of_groups(
-            lambda a, b, only, side=side: made.evaluate(Prepared(a, b, side, False, None, only)),
-            ours, theirs, frozenset({"disagreement_forget"}),
+            lambda rows, only, trial=trial, pool=pool: values_in(made, Splits(pool, *rows, replace(trial, only=only))),
+            4, 12, frozenset({"disagreement_forget"}),
         )["disagreement_forget"]  # fmt: skip
         errors.append(estimate.error)
         found.append(estimate.difference)

@@ -4,6 +4,7 @@ import re
 import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from services import add_up, no_word, service_in
 from untrain.core.errors import BadInput, RequestError, StoreError
 from untrain.core.work_files import work_name
 from untrain.runtime.database import Database, sqlite_url
-from untrain.service import leases
+from untrain.service import given_ids, leases
 from untrain.service.folder import open_service
 from untrain.service.ledger import TABLES, Ledger
 from untrain.service.publish import publisher
@@ -142,7 +143,11 @@ def test_what_is_changed_behind_its_back_is_found(tmp_path, done, change):
     shutil.copy(done.folder / "ledger.sqlite", file)
     with closing(sqlite3.connect(file)) as table, table:
         assert table.execute(change).rowcount > 0
-    assert Ledger(Database(sqlite_url(file), TABLES), done.ledger.salt).check() != []
+    ledger = Ledger(Database(sqlite_url(file), TABLES), done.ledger.salt)
+    assert ledger.check() != []
+    for _ in range(2):  # what was found is found again, also by the check of what is new
+        with pytest.raises(StoreError, match="the ledger was changed"):
+            ledger.refuse_changed()
 
 
 def test_salt(tmp_path):
@@ -211,3 +216,16 @@ def test_settings_are_checked(document, words):
 
     with pytest.raises(BadInput, match=re.escape(words)):
         settings_of(document, "settings.json")
+
+
+def test_ids_of_the_data_are_read_again_only_once_these_were_changed(tmp_path, monkeypatch):
+    service = service_in(tmp_path)
+    read = []
+    plain = given_ids.data_of
+    monkeypatch.setattr(given_ids, "data_of", lambda *given: read.append(given) or plain(*given))
+    data, options = service.settings.data, service.settings.options
+    assert given_ids.ids_there(data, options) == given_ids.ids_there(data, options) == tuple(f"u{at}" for at in range(300))
+    assert len(read) == 1
+    Path(data).write_text("id,label\nu3,0\nu4,1\n")
+    assert given_ids.ids_there(data, options) == ("u3", "u4")
+    assert given_ids.ids_there(data, {**options, "id": "label"}) == ("0", "1")

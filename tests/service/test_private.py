@@ -33,6 +33,14 @@ def test_ids_of_several_words_cut_ids_and_spelled_controls_are_found():
     assert not names_an_id("u70 and 7u7", {"u7", ""})
 
 
+def test_ids_longer_than_any_span_are_found_and_texts_too_long_to_search_count_as_naming_one():
+    many, wide = " ".join("abcdefghijklmnopq"), "x" * 300
+    assert names_an_id(f"lists '{many}'", {many})
+    assert names_an_id(f"lists '{wide}'", {wide})
+    assert not names_an_id(f"lists '{many}'", {f"{many} r"})
+    assert names_an_id("a " * 20_000, {"u7"})
+
+
 def test_a_failure_that_names_an_id_of_an_earlier_request_or_of_the_data_is_kept_without_it(tmp_path):
     service = service_in(tmp_path)
     data = tmp_path / "train.csv"

@@ -3,6 +3,7 @@
 import re
 import shutil
 import socket
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -75,6 +76,7 @@ def test_a_form_adds_a_request_and_says_what_is_wrong_with_it(service):
     wrong = web.post("/add", data={"token": token, "ids": "u5\n<x>", "reference": "T-<18>"})
     assert wrong.status_code == 409
     assert "lists 1 of 2 ids that the data lack: &#39;&lt;x&gt;&#39;" in wrong.text
+    assert "tick the box below to pass over them" in wrong.text
     assert 'value="T-&lt;18&gt;"' in wrong.text  # what was written stays
     assert "one per line" in web.post("/add", data={"token": token, "ids": " , "}).text
     assert web.post("/add", data={"ids": "u5"}).status_code == 403
@@ -82,6 +84,17 @@ def test_a_form_adds_a_request_and_says_what_is_wrong_with_it(service):
     assert (added.status_code, added.headers["location"]) == (303, "/requests/R00004")
     assert service.ids("R00004") == ["u5", "u6", "u7"]
     assert service.ledger.request("R00004")["deadline"] == "2030-01-02"
+
+
+def test_a_line_of_a_form_that_is_an_id_keeps_its_commas_and_quotes_keep_them_elsewhere(tmp_path):
+    service = service_in(tmp_path)
+    data = Path(service.settings.data)
+    data.write_text(data.read_text().replace("u5,", '"Doe, Ann",').replace("u6,", '"Roe, Jo",'))
+    web = browser(service)
+    token = token_in(web.get("/add"))
+    for sent, wanted in (("Doe, Ann", ["Doe, Ann"]), ('u7, "Doe, Ann"\nu8', ["u7", "Doe, Ann", "u8"])):
+        name = web.post("/add", data={"token": token, "ids": sent}).headers["location"].rsplit("/", 1)[1]
+        assert sorted(service.ids(name)) == sorted(wanted)
 
 
 def test_ticked_rows_of_a_review_become_a_request(service):

@@ -47,8 +47,8 @@ def find_mislabelled(
 
     Args:
         data: data with labels, as of `untrain inspect`; None for those of the service.
-        network: network to train: package.module:function, or a spelling such as "ResNet(width=8)"; None takes a small one for
-            tables, images or texts.
+        network: network to train: package.module:function, or a spelling such as "ResNet(width=8)"; None takes that of the service,
+            and else a small one for tables, images or texts.
         folds: number of parts of the data; each is judged by a model that was trained on the others.
         out: a .csv file of the rows, worst first, with their ids, given and likely labels; a page to tick them stands beside it.
         most: rows to list, those with the lowest scores; None lists those that are probably wrong.
@@ -87,6 +87,8 @@ def find_mislabelled(
     )  # fmt: skip
     columns = DataChoices(id, label, owner, tuple(x), tuple(class_names), side)
     kept = None if service is None else open_at(service)
+    if kept is not None and network is None:
+        made = _as_in(kept, made)
     data, columns = _searched(data, columns, kept)
     work = _Work(data, columns, made, folds, most, seed, threads, executor_of(executor))
     review, tiles = work.run(store, on_progress)
@@ -114,6 +116,18 @@ def _searched(data: Any, columns: DataChoices, service: Service | None) -> tuple
 
     given = {name: value for name, value in vars(columns).items() if value}
     return service.settings.data, replace(data_choices(service.settings.options), **given)
+
+
+def _as_in(service: Service, given: ModelChoices) -> ModelChoices:
+    """The network of a service with its training and its inputs, where these are not given."""
+    from dataclasses import replace
+
+    options = service.settings.options
+    return replace(
+        given, network=network_of(options.get("network")), steps=given.steps or steps_of(options.get("steps")),
+        transform=given.transform or function_of("transform", options.get("transform")),
+        tokenizer=given.tokenizer or options.get("tokenizer", ""), length=given.length or options.get("length"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

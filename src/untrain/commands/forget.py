@@ -17,6 +17,7 @@ from untrain.runtime.progress import OnProgress, say
 
 if TYPE_CHECKING:
     from untrain.core.events import Log
+    from untrain.evaluation.observers.base import Observer
     from untrain.experiments.forgetting.evidence import AuditChoices
     from untrain.runtime.loggers.base import Logger
     from untrain.training.steps import Steps
@@ -30,13 +31,14 @@ Adapters = Literal["auto", "never"]
 def forget(
     model: str | None = None, data: Any = None, forget: Any = None, where: str = "", forget_classes: Sequence[str] = (),
     forget_owners: Sequence[str] = (), column: str = "", missing: Missing = "refuse", twins: Twins = "",
-    network: Any = None, method: Any = "auto", budget: str | float = "10%", gap: float = 0.05, valid: Any = None,
-    out: str | None = None, dry_run: bool = False, accept_damage: bool = False, max_fall: str | float = "",
+    network: Any = None, method: Any = "auto", budget: str | float = "10%", gap: float = 0.05, retrain_within: float = 60.0,
+    valid: Any = None, out: str | None = None, dry_run: bool = False, accept_damage: bool = False, max_fall: str | float = "",
     max_rise: str | float = "", id: str = "", label: str = "", owner: str = "", x: Sequence[str] = (),
     class_names: Sequence[str] = (), side: Count | None = None, transform: Any = None, tokenizer: str = "",
     length: Count | None = None, steps: str | Steps | None = None, base: str = "", prompt: str = "",
     adapters: Adapters = "auto", kept: str | None = None, device: str = "cpu", threads: Count = 1, seed: Seed = 0,
-    audit: bool = False, oracles: Count | None = None, train_with: str = "", store: str | Path | None = None,
+    audit: bool = False, oracles: Count | None = None, train_with: str = "",
+    observers: str | Observer | Sequence[str | Observer] = (), store: str | Path | None = None,
     workers: Count = 1, on_progress: OnProgress | None = None, log: str | Logger | Log | Sequence[str | Logger | Log] = (),
 ) -> Document:  # fmt: skip
     """Make a checkpoint forget rows, and write a new one.
@@ -55,18 +57,21 @@ def forget(
         model: checkpoint: a .safetensors or .pt file (FILE#PLACE names one state dict of several), a folder of Hugging Face
             transformers, a .skops file, or coefficients in .json or .npz.
         data: data that it was trained on, as of `untrain inspect`.
-        forget: file of ids, '-' for standard input, ids with commas between, or a request such as "Where('age > 90')".
+        forget: file of ids, '-' for standard input, ids with commas between, or a request such as "Where('age > 90')"; from Python
+            also ids in a list, an array or a column of a data frame, or a mask with one truth value per row.
         where: rule on columns, such as "label == 3" or "class_name == 'cat'".
         forget_classes: class of which all rows go, by its name.
         forget_owners: owner of whom all rows go.
         column: column of ids in the file.
         missing: whether to 'refuse' ids that are not in the data, or to 'skip' them.
-        twins: whether rows like a forgotten one go too: 'exact' ones or 'near' ones.
+        twins: whether rows like a forgotten one go too: 'exact' ones, or 'near' ones, such as shifted, mirrored and cropped images
+            and texts that differ in capitals, accents, signs and spaces alone.
         network: makes the network of a file of weights: package.module:function, a spelling such as "ResNet(width=8)", or a name
             such as timm:resnet18 or torchvision:resnet18.
         method: spelling of a method, or 'auto'.
         budget: share of the cost of training again that cheaper methods together may take.
-        gap: how far from 0.5 the chance may be that a forgotten row has a larger loss than an unseen one.
+        gap: how far from its aim the chance may be that a forgotten row has a larger loss than an unseen one.
+        retrain_within: seconds of training again within which 'auto' tries nothing else first; 0 where training again is too dear.
         valid: data that the model has not seen.
         out: place of the new checkpoint; None takes one beside the old.
         dry_run: print the plan and stop.
@@ -92,6 +97,8 @@ def forget(
         audit: train models without the forgotten rows, and compare the new checkpoint with them.
         oracles: number of these models; None for the 19 that a test of one checkpoint needs.
         train_with: your own command that trains a model, with {ids} for a file of ids to leave out, {seed} and {checkpoint}.
+        observers: observer that the audit has look at the models themselves, such as 'Relearn', which trains each on a few
+            forgotten rows again; `untrain observers` lists them.
         workers: processes of that command at once.
         log: logger that takes each method's loss by step, its cost and the figures before and after, such as 'TensorBoard' or
             "JSONLines(path='log.jsonl')"; `untrain loggers` lists them, and in Python a function of an ``Event`` is one too.
@@ -106,6 +113,7 @@ def forget(
         RunFailed: the method failed, or a model of the audit could not be trained; then the checkpoint is written.
     """
     from untrain.data.column_roles import DataChoices
+    from untrain.experiments.forgetting.attempt import AutomaticChoices
     from untrain.experiments.forgetting.job import ForgetJob, run_job
     from untrain.experiments.forgetting.measurements import Tolerance
     from untrain.experiments.forgetting.opened_model import ModelChoices
@@ -118,6 +126,8 @@ def forget(
     require_whole_numbers(seed=seed, threads=threads)
     if model is None:
         raise BadInput("say which checkpoint: --model FILE or FOLDER")
+    if not isinstance(model, str | Path):
+        raise BadInput(f"model is a {type(model).__name__}, and the path of a checkpoint is needed: {written_as(model)}")
     if data is None:
         raise BadInput("say which data the model was trained on: --data FILE or FOLDER")
     for name, given, words in (
@@ -129,6 +139,7 @@ def forget(
             raise BadInput(f"{name}={given!r}{suggest(given, words)}: one of {', '.join(filter(None, words))} is needed")
     asked = GivenRequest(forget, where, tuple(forget_classes), tuple(forget_owners), column, missing == "skip")
     fall, rise = (None if each == "" else _share(name, each) for name, each in (("max_fall", max_fall), ("max_rise", max_rise)))
+    automatic = AutomaticChoices(_share("budget", budget), _share("gap", gap), _seconds(retrain_within))
     job = ForgetJob(
         model=model, data=data, valid=valid, asked=asked,
         columns=DataChoices(id, label, owner, tuple(x), tuple(class_names), side),
@@ -136,18 +147,17 @@ def forget(
             network_of(network), steps_of(steps), function_of("transform", transform), tokenizer, length, device, base, prompt,
             adapters,
         ),
-        method=method_of(method), budget=_share("budget", budget), gap=_share("gap", gap), tolerance=Tolerance(fall, rise),
-        twins=twins, out=out, accept_damage=accept_damage, seed=seed, say=lambda line: say(on_progress, line),
-        kept=kept,
-        audit=_audit(audit, oracles, train_with, store, workers, threads, on_progress),
+        method=method_of(method), automatic=automatic, tolerance=Tolerance(fall, rise), twins=twins, out=out,
+        accept_damage=accept_damage, seed=seed, say=lambda line: say(on_progress, line), kept=kept,
+        audit=_audit(audit, oracles, train_with, observers, store, workers, threads, on_progress),
     )  # fmt: skip
     with so_many_threads(threads), logging_to(log, on_progress) as watched:
         return ForgetDocument(run_job(replace(job, log=logger_of(watched)), dry_run))
 
 
 def _audit(
-    wanted: bool, oracles: int | None, train_with: str, store: str | Path | None, workers: int, threads: int,
-    on_progress: OnProgress | None,
+    wanted: bool, oracles: int | None, train_with: str, observers: str | Observer | Sequence[str | Observer],
+    store: str | Path | None, workers: int, threads: int, on_progress: OnProgress | None,
 ) -> AuditChoices | None:  # fmt: skip
     """The choices of an audit; None where none is wanted.
 
@@ -155,17 +165,36 @@ def _audit(
         BadInput: options of an audit were given without it, or are wrong.
     """
     from untrain.experiments.forgetting.evidence import AuditChoices
-    from untrain.experiments.forgetting.training_script import script_of
+    from untrain.experiments.forgetting.training_command import script_of
+    from untrain.experiments.observations import observers_of
 
     require_whole_numbers(workers=workers, **({} if oracles is None else {"oracles": oracles}))
-    for name, given in (("oracles", oracles is not None), ("train-with", train_with)):
+    looks = observers_of(observers)
+    # The store is not among them: $UNTRAIN_HOME names it for all commands.
+    several = {"oracles": oracles is not None, "train-with": train_with, "observer": looks, "workers": workers != 1}
+    for name, given in several.items():
         if given and not wanted:
             raise BadInput(f"--{name} says how an audit is made: give --audit too, or leave it out")
     if workers < 1:
         raise BadInput(f"workers={workers}: at least 1 is needed")
     if not wanted:
         return None
-    return AuditChoices(oracles, script_of(train_with) if train_with else None, store, workers, threads, on_progress)
+    return AuditChoices(oracles, script_of(train_with) if train_with else None, store, workers, threads, on_progress, looks)
+
+
+def written_as(model: Any) -> str:
+    """Advice on how to write a model that Python holds, so that there is a checkpoint to begin from.
+
+    >>> written_as([])
+    'write it to a file or folder, and give its path'
+    """
+    if hasattr(model, "save_pretrained"):
+        return "write it by model.save_pretrained('model'), and give 'model'"
+    if hasattr(model, "state_dict"):
+        return "write it by torch.save(model.state_dict(), 'model.pt'), and give 'model.pt' and network=" + type(model).__name__
+    if hasattr(model, "get_params"):
+        return "write it by skops.io.dump(model, 'model.skops'), and give 'model.skops'"
+    return "write it to a file or folder, and give its path"
 
 
 def _share(name: str, given: str | float) -> float:
@@ -181,6 +210,21 @@ def _share(name: str, given: str | float) -> float:
         value = math.nan
     if not 0 <= value < math.inf:
         raise BadInput(f"{name}={given!r}: a share such as 10% or 0.1 is needed")
+    return value
+
+
+def _seconds(given: str | float) -> float:
+    """A length of time.
+
+    Raises:
+        BadInput: it is none.
+    """
+    try:
+        value = float(given)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise BadInput(f"retrain_within={given!r}: seconds are needed, 0 or more")
     return value
 
 

@@ -24,7 +24,8 @@ def inspect(
 
     Args:
         data: a .csv, .tsv, .parquet, .jsonl, .npz or .npy file, a folder of images with one sub-folder per class, a Hugging Face
-            data set saved to disk, package.module:function, or from Python a data frame, a torch Dataset or a pair (x, y).
+            data set saved to disk, package.module:function, or from Python a data frame, a data set of datasets or torch, records,
+            a dictionary of columns or a pair (x, y).
         id: column of ids; by default the one that is headed as ids are, and else rows are numbered from 0.
         label: column of labels; by default the one called label, target, y or class.
         owner: column that says whose each row is; by default the one called owner.

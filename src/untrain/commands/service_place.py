@@ -156,13 +156,13 @@ def forget_job(job: RequestJob, dry_run: bool = False, on_progress: OnProgress |
     """
     from untrain.commands.forget import forget
     from untrain.runtime.progress import say
-    from untrain.service.given_ids import data_of
+    from untrain.service.given_ids import ids_there
     from untrain.service.spool import read_list
 
     options = dict(job.options)
     place = options.pop(PLACE, "")
     ids = read_list(job.ids.read_bytes())
-    rows = Counter(map(str, data_of(job.data, options).ids.tolist()))
+    rows = Counter(ids_there(job.data, options))
     again = [each for each in rows if job.gone(each)]
     named = set(ids)
     again_rows = sum(rows[each] for each in again)

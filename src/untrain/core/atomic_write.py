@@ -77,12 +77,16 @@ def finish_set(folder: Path) -> None:
     ready = folder / READY
     if ready.is_symlink() or not ready.is_dir():
         return
-    with suppress(FileNotFoundError):  # another process is at it too
+    try:
         for file in sorted(ready.iterdir()):
             with suppress(FileNotFoundError):
                 file.replace(folder / file.name)
         ready.rmdir()
         sync(folder)
+    except OSError as error:
+        # Another process is at it too: it removed the folder first, and may have put its own next set there, which it finishes.
+        if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST):
+            raise
 
 
 def sync(path: Path) -> None:

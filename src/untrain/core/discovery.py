@@ -72,8 +72,9 @@ def index() -> dict[str, ClassLocation]:
     for role, name in SHARED.items():
         for place in _classes(root / name, root, role):
             names[place.name] = place
+    points = entry_points()  # which reads those of every installed package, so once
     for role in (*FOLDERS, "recipe"):
-        for point in entry_points(group=f"untrain.{role}"):
+        for point in points.select(group=f"untrain.{role}"):
             names.setdefault(point.name, ClassLocation(point.name, role, point.module, "", f"plug-in {point.module}"))
     return names
 

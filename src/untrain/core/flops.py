@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 T = TypeVar("T")
+Formula = Callable[[tuple[Any, ...], dict[str, Any], Any], int]
 
 
 class Counting(TorchDispatchMode):
@@ -27,24 +28,52 @@ class Counting(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
         """Do one operation and count it."""
         named = kwargs or {}
-        formula, composite = _KINDS.get(func) or _KINDS.setdefault(func, _kind(func))
+        _, formula, composite = _KINDS.get(id(func)) or _KINDS.setdefault(id(func), (func, *_kind(func)))
         if composite:
             with self:
                 return func.decompose(*args, **named)
         out = func(*args, **named)
         if formula is not None:
-            self.total += formula(*args, **named, out_val=out)
+            self.total += formula(args, named, out)
         return out
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Return whether torch wraps operations so that none is compiled: the wrapper takes longer than most of them."""
+        return False
 
-# Whether an operation has a formula, or else is made of others, costs more to look up than small operations take.
-_KINDS: dict[Any, tuple[Any, bool]] = {}
+
+# Whether an operation has a formula, or else is made of others, costs more to look up than small operations take; by the identity
+# of the operation, which is kept beside it, since to hash one takes a call.
+_KINDS: dict[int, tuple[Any, Formula | None, bool]] = {}
 
 
-def _kind(func: Any) -> tuple[Any, bool]:
+def _kind(func: Any) -> tuple[Formula | None, bool]:
     """The formula of an operation, and whether it is to be counted as the operations that it is made of."""
     formula = flop_registry.get(func._overloadpacket)
-    return formula, formula is None and func.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd)
+    if formula is None:
+        return None, func.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd)
+    return _of_tensors(formula), False
+
+
+def _of_tensors(formula: Callable[..., int]) -> Formula:
+    """A formula of torch's, for the parts and the result of an operation."""
+    of_shapes = getattr(formula, "__wrapped__", None)
+    if of_shapes is None:  # it asks for more of the tensors than their shapes
+        return lambda args, named, out: formula(*args, **named, out_val=out)
+
+    def count(args: tuple[Any, ...], named: dict[str, Any], out: Any) -> int:
+        # torch's own wrapper finds the shapes by a walk through trees of any kind, which takes longer than small operations.
+        total: int = of_shapes(*map(_shape, args), out_shape=_shape(out), **{name: _shape(part) for name, part in named.items()})
+        return total
+
+    return count
+
+
+def _shape(part: Any) -> Any:
+    if isinstance(part, torch.Tensor):
+        return part.shape
+    return type(part)(map(_shape, part)) if type(part) in (list, tuple) else part
 
 
 def count_flops(work: Callable[[], T]) -> tuple[T, int]:

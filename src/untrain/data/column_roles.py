@@ -80,7 +80,7 @@ def roles_of(table: ColumnTable, choices: DataChoices) -> Roles:
     label = choices.label or _first(table, LABELS, guessed, "label", "--label COLUMN names another")
     one = choices.id or _id(table, label, guessed)
     owner = choices.owner or _first(table, OWNERS, guessed, "owner", "--owner COLUMN names another")
-    placed = {label, one, owner}
+    placed = {label, one, owner, table.index}
     x, kind = (choices.x, _kind(table, choices.x)) if choices.x else _inputs(table, placed, guessed)
     return Roles(x, kind, label, one, owner, guessed)
 
@@ -130,6 +130,9 @@ def _id(table: ColumnTable, label: str, guessed: dict[str, str]) -> str:
     headed = [name for name in names if name.lower() in ("id", "ids")] or [n for n in names if is_heading_word(n, surely=True)]
     headed = [name for name in headed if table.columns[name].dtype.kind in "iuU"]
     files = [name for name in names if name in ("file_name", "filename", "path", "image_path")] if table.images else []
+    if len(headed) != 1 and table.index:
+        guessed["id"] = f"ids are those of the index, {table.index!r}; --id COLUMN names a column"
+        return table.index
     if len(headed) == 1 or (not headed and files):
         found = (headed or files)[0]
         guessed["id"] = f"ids are those of the column {found!r}, by its name; --id COLUMN names another"

@@ -10,7 +10,10 @@ import numpy as np
 import torch
 
 from untrain.core.errors import DataError
+from untrain.data.altered_copies import normal_text
 from untrain.data.near_duplicates import near_twins
+from untrain.data.readers.held_arrays import is_sparse
+from untrain.data.sparse import Sparse
 from untrain.data.understood import Understood
 
 Array = np.ndarray[Any, Any]
@@ -110,6 +113,8 @@ def _rows(made: Understood) -> list[bytes]:
         return [b"".join(np.asarray(part[at]).tobytes() for part in parts) for at in range(len(made))]
     if made.roles.kind == "text":
         return [text.encode("utf-8", "surrogatepass") for text in x.tolist()]
+    if is_sparse(x):
+        return [row.tobytes() for row in Sparse.of(x).rows()]
     return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in np.ascontiguousarray(x)]
 
 
@@ -131,14 +136,16 @@ def _twins(made: Understood, numbers: Array | None) -> Finding:
 
 def _near(made: Understood, exact: int) -> tuple[int | None, str]:
     if made.roles.kind == "text":
-        words = Counter(" ".join(text.casefold().split()) for text in made.inputs.tolist())
-        return sum(count for count in words.values() if count > 1) - exact, "the same text but for capitals and spaces"
+        words = Counter(map(normal_text, made.inputs.tolist()))
+        return sum(
+            count for count in words.values() if count > 1
+        ) - exact, "the same text but for capitals, accents, signs and spaces"
     try:
         x = made.inputs
     except DataError as error:
         return None, f"not looked for: {error}"
-    if len(x) > COMPARED or x.size > NUMBERS:
-        return None, f"not looked for, as there are more than {COMPARED:,} rows or {NUMBERS:,} numbers"
+    if x.shape[0] > COMPARED or int(np.prod(x.shape)) > NUMBERS or is_sparse(x):
+        return None, f"not looked for, as they are sparse, or more than {COMPARED:,} rows or {NUMBERS:,} numbers"
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         return None, "not looked for, as there are empty or infinite numbers"
     columns = len(made.roles.x) > 1
@@ -165,7 +172,7 @@ def _odd(made: Understood) -> list[Finding]:
             add(f"{name}: another shape than {usual}", np.flatnonzero([shape != usual for shape in shapes]))
         elif column.dtype.kind == "U":
             add(f"{name}: empty text", np.flatnonzero(np.char.str_len(np.char.strip(column)) == 0))
-        elif column.dtype.kind == "f":
+        elif column.dtype.kind == "f" and not is_sparse(column):
             flat = column.reshape(len(column), -1)
             add(f"{name}: empty or NaN", np.flatnonzero(np.isnan(flat).any(1)))
             add(f"{name}: infinite", np.flatnonzero(np.isinf(flat).any(1)))

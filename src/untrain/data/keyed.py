@@ -64,14 +64,16 @@ def ids_like(file: Path, column: str, words: Collection[str]) -> Array:
     return np.array(list(map(int, ids))) if whole else np.array(ids, dtype=str)
 
 
-def ids_with(file: Path, column: str, of: str, values: Sequence[str]) -> list[str]:
-    """Ids of the rows of which a column has one of some values.
+def ids_with(file: Path, column: str, of: str, values: Sequence[str]) -> list[str] | list[int]:
+    """Ids of the rows of which a column has one of some values, as numbers where all ids of the data are whole numbers.
 
     Raises:
         RequestError: a value is nowhere in the column, or all rows have one.
     """
     wanted, found, seen, others = set(map(str, values)), dict[str, None](), set[str](), dict[str, None]()
+    whole = True
     for block in blocks(file, list(dict.fromkeys([column, of]))):
+        whole = whole and all(map(WHOLE.fullmatch, block[column]))
         for one, value in zip(block[column], block[of], strict=True):
             if value in wanted:
                 seen.add(value)
@@ -83,4 +85,4 @@ def ids_with(file: Path, column: str, of: str, values: Sequence[str]) -> list[st
         raise RequestError(f"no row has {missing[0]!r} in {of!r}; there is {there}{suggest(missing[0], others)}")
     if found and not others:
         raise RequestError(f"{of!r} is one of these in all rows of {file.name}: nothing would be left")
-    return list(found)
+    return list(dict.fromkeys(map(int, found))) if whole else list(found)

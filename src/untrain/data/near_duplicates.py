@@ -49,8 +49,8 @@ def near_duplicates(forget: Examples, retain: Examples, within: float = WITHIN) 
     Images of more than 256 numbers are averaged down to at most that, and each image loses its own mean, so that a
     change of brightness does not hide a copy; then all inputs are centred by the training mean. The default threshold
     finds copies with one grey level more or with noise of 0.02 on pixels in [0, 1]; of examples drawn at random without
-    planting it flags 0 of 125 on the digits, 0 to 2 in 1,000 on 10,000 images of MNIST, Fashion-MNIST and CIFAR-10. It does
-    not find shifted, cropped and mirrored copies.
+    planting it flags 0 of 125 on the digits, 0 to 2 in 1,000 on 10,000 images of MNIST, Fashion-MNIST and CIFAR-10. Shifted,
+    cropped and mirrored copies are those of ``altered_copies``.
 
     Named columns of numbers, as tables have, are measured in their standard deviations each: in their own units a single column
     of large numbers would decide.

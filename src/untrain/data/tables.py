@@ -23,11 +23,13 @@ class ColumnTable:
     Args:
         kind: of the source, such as 'CSV file'.
         source: its name in messages.
-        columns: values by name, (n, ...); images and lists that differ in shape are arrays of objects (n,).
+        columns: values by name, (n, ...); images and lists that differ in shape are arrays of objects (n,). One of inputs may be a
+            sparse matrix of scipy.
         names: names of the classes that a column of whole numbers counts, by the name of the column.
         images: names of the columns that hold images.
         empty: number of empty cells, by the name of the column; columns without any are left out.
         notes: on how it was read.
+        index: name of the column that names rows beside their data, as the index of a data frame does; empty where none does.
     """
 
     kind: str
@@ -37,9 +39,10 @@ class ColumnTable:
     images: tuple[str, ...] = ()
     empty: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    index: str = ""
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values()))) if self.columns else 0
+        return int(next(iter(self.columns.values())).shape[0]) if self.columns else 0
 
     def type_of(self, name: str) -> str:
         """Describe the values of a column in a word or two."""
@@ -52,7 +55,8 @@ class ColumnTable:
             return "lists of several lengths" if len(column) and isinstance(column[0], list | np.ndarray) else "mixed"
         word = {"U": "text", "b": "true or false", "M": "dates", "i": "whole numbers", "u": "whole numbers", "f": "numbers"}
         inner = f" {'x'.join(map(str, column.shape[1:]))}" if column.ndim > 1 else ""
-        return word.get(column.dtype.kind, str(column.dtype)) + inner
+        sparse = "sparse " if not isinstance(column, np.ndarray) else ""
+        return sparse + word.get(column.dtype.kind, str(column.dtype)) + inner
 
 
 def typed(words: Sequence[str]) -> tuple[Array, int]:

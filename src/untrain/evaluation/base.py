@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -15,6 +15,7 @@ from untrain.evaluation.observation import PROBE, Observation
 Array = np.ndarray[Any, Any]
 T = TypeVar("T")
 Population = Literal["unlearned", "oracle", "both"]
+_BLOCK = 2**16  # numbers of several splits that are worked on together
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,37 @@ class Prepared:
         return self.only is None or name in self.only
 
 
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """Ways to cut the same models into two groups, each of which could be the trial of an evaluator.
+
+    ``pool`` is what was prepared of all models, (p, n, ...); ``ours`` (b, m) and ``theirs`` (b, k) are rows of those that count as
+    unlearned and as oracles in each split; ``like`` is a trial of which all but the models holds for each.
+    """
+
+    pool: Array
+    ours: Array
+    theirs: Array
+    like: Prepared
+
+    def __len__(self) -> int:
+        return len(self.ours)
+
+    def trial(self, at: int) -> Prepared:
+        """The trial of one split."""
+        return replace(self.like, unlearned=self.pool[self.ours[at]], oracle=self.pool[self.theirs[at]])
+
+    def asks_only(self, name: str) -> bool:
+        """True if no other score is to be computed."""
+        return self.like.only == frozenset((name,))
+
+    def blocks(self, numbers: int) -> Iterator[Splits]:
+        """Some splits at a time, of so many numbers per model that the processor's cache holds them."""
+        step = max(1, _BLOCK // (numbers * (self.ours.shape[1] + self.theirs.shape[1])))
+        for at in range(0, len(self), step):
+            yield replace(self, ours=self.ours[at : at + step], theirs=self.theirs[at : at + step])
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Result of testing a score, by an interval on its difference to the score of retraining.
@@ -254,6 +286,9 @@ class Evaluator(Spec, role=True):
     @abstractmethod
     def evaluate(self, trial: Prepared) -> Mapping[str, Measured | str]:
         """Compute the scores by name; a reason in words for one that cannot be computed."""
+
+    def in_splits(self, splits: Splits) -> Mapping[str, Array] | None:
+        """Values of what ``evaluate`` scores, (b,) each, of all splits at once; None where it has to score each by itself."""
 
     def curves(self, trial: Prepared) -> Mapping[str, Curve]:
         """ROC curves of the unlearned models, for an attack that scores single examples; none by default.

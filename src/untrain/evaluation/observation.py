@@ -188,12 +188,16 @@ class Observation:
         parts = {name: getattr(self, name)[rows] for name in ("labels", "true", "side", "ids")}
         known = {name: value for name in ("owner", "covered") if (value := getattr(self, name)) is not None}
         parts |= {name: value[rows] for name, value in known.items()}
-        return replace(self, outputs={name: value[:, rows] for name, value in self.outputs.items()}, **parts)
+        some = replace(self, outputs={name: value[:, rows] for name, value in self.outputs.items()}, **parts)
+        some._derived.update({name: table[:, rows] for name, table in self._derived.items()})
+        return some
 
     def of_models(self, rows: Any) -> Observation:
         """Some of the models on the same examples."""
         probes = {name: probe.of_models(rows) for name, probe in self.probes.items()}
-        return replace(self, outputs={name: value[rows] for name, value in self.outputs.items()}, probes=probes)
+        some = replace(self, outputs={name: value[rows] for name, value in self.outputs.items()}, probes=probes)
+        some._derived.update({name: table[rows] for name, table in self._derived.items()})
+        return some
 
 
 def derived_signals(task: Task, outputs: Mapping[str, Array | LazyStack], targets: Array, name: Signal) -> Iterator[Array]:

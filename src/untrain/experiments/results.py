@@ -15,7 +15,7 @@ from untrain.core.errors import DataError
 from untrain.core.spec import Spec
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.glossary import evaluators
-from untrain.evaluation.lazy_stack import LazyStack
+from untrain.evaluation.lazy_stack import LazyStack, held_up_to
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.protocols.endpoints import retrained
 from untrain.evaluation.protocols.outcome import Evidence, rule
@@ -44,6 +44,8 @@ from untrain.reports.shown import Shown, of_inputs
 from untrain.runtime.progress import OnProgress, ProgressTracker
 from untrain.runtime.store import Contents, Entry, Store
 
+_HELD = 2**24  # bytes of an output of all models of a population up to which each file is read once
+
 
 def entries_of(run: Entry, store: Store) -> dict[str, Any]:
     """The entries of a run's models: 'original', 'oracle' and, by method, 'unlearned'.
@@ -70,7 +72,7 @@ def entries_of(run: Entry, store: Store) -> dict[str, Any]:
 
 
 def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Observation:
-    """The outputs of some models of a run, which stay on disk, and, with the store, the arrays that observers measured.
+    """The outputs of some models of a run, on disk where they are large; with the store, the arrays that observers measured too.
 
     Raises:
         DataError: an output is NaN or infinite.
@@ -81,7 +83,7 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
         """Their outputs on one set, with arrays under the names that ``named`` gives."""
         outputs = {}
         for name in run.record.get("outputs", task.outputs):
-            outputs[name] = LazyStack.of([partial(e.array, named(name)) for e in entries])
+            outputs[name] = held_up_to(_HELD, LazyStack.of([partial(e.array, named(name)) for e in entries]))
             for entry, row in zip(entries, outputs[name], strict=True):
                 refuse_not_finite(row, f"model {entry.key[:12]} of run {run.key[:12]}")
         labels, true, side, ids = (np.asarray(run.array(named(n))) for n in ("labels", "true", "side", "ids"))

@@ -11,6 +11,7 @@ from untrain.maths.permutation import splits
 
 Array = np.ndarray[Any, Any]
 
+_BLOCK = 2**20  # numbers of several splits that are worked on together
 _PRIOR = 4.0  # degrees of freedom that the variance of the typical example has in each example's
 
 
@@ -24,15 +25,15 @@ def excess(ours: Array, theirs: Array) -> Array:
     0.5774
 
     Args:
-        ours: (a, n).
-        theirs: (b, n), b at least 2.
+        ours: (a, n), or those of several comparisons, (..., a, n).
+        theirs: (b, n), b at least 2, or (..., b, n).
 
     Source: Smyth 2004, eq. 3 (moderated t), with a fixed prior.
     """
-    a, b = len(ours), len(theirs)
-    each = theirs.var(0, ddof=1)
-    spread = ((b - 1) * each + _PRIOR * np.median(each)) / (b - 1 + _PRIOR)
-    return np.asarray((ours.mean(0) - theirs.mean(0)) / np.sqrt(np.maximum(spread, 1e-12) * (1 / a + 1 / b)))
+    a, b = ours.shape[-2], theirs.shape[-2]
+    each = theirs.var(-2, ddof=1)
+    spread = ((b - 1) * each + _PRIOR * np.median(each, axis=-1, keepdims=True)) / (b - 1 + _PRIOR)
+    return np.asarray((ours.mean(-2) - theirs.mean(-2)) / np.sqrt(np.maximum(spread, 1e-12) * (1 / a + 1 / b)))
 
 
 def tails(ours: Array, theirs: Array) -> Array:
@@ -43,7 +44,7 @@ def tails(ours: Array, theirs: Array) -> Array:
 
     Source: Vovk, Gammerman and Shafer 2005, section 2.2.
     """
-    return np.asarray((1 + (theirs >= ours.mean(0)).sum(0)) / (1 + len(theirs)))
+    return np.asarray((1 + (theirs >= ours.mean(-2, keepdims=True)).sum(-2)) / (1 + theirs.shape[-2]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,9 @@ def standing_out(ours: Array, theirs: Array, level: float = 0.05, draws: int = 2
         raise ValueError(f"{b} reference models: at least 3 are needed")
     size = min(a, b // 2)
     orders = splits(b, size, draws, seed)
-    null = np.stack([excess(theirs[o[:size]], theirs[o[size:]]) for o in orders])
+    step = max(1, _BLOCK // theirs.size)
+    some = (orders[at : at + step] for at in range(0, len(orders), step))
+    null = np.concatenate([excess(theirs[each[:, :size]], theirs[each[:, size:]]) for each in some])
     ours_excess = excess(ours, theirs)
     every = np.sort(null.ravel())
     p = (1 + len(every) - np.searchsorted(every, ours_excess, side="left")) / (1 + len(every))

@@ -15,7 +15,7 @@ _OWN = 64  # models from which on 'auto' takes each example's own variance
 
 
 def folds(rows: Array, count: int, block: int = 4096) -> Array:
-    """Fold of each row in 0 ... count - 1, (m,), as even as can be.
+    """Fold of each row in 0 ... count - 1, (m,), as even as can be; of several populations (..., m, n) those of each, (..., m).
 
     A digest of each row's values draws it, so it ignores the order of rows and of columns, cuts equal populations
     alike, and does not depend on whether a row's values are large or small.
@@ -23,12 +23,22 @@ def folds(rows: Array, count: int, block: int = 4096) -> Array:
     >>> np.bincount(folds(np.eye(4), 2)).tolist()
     [2, 2]
     """
-    keys = np.zeros(len(rows), dtype=np.uint64)
-    for start in range(0, rows.shape[1], block):
-        bits = (rows[:, start : start + block].astype(np.float32) + np.float32(0.0)).view(np.uint32).astype(np.uint64)
-        keys += _mixed(bits).sum(1, dtype=np.uint64)
-    fold = np.empty(len(rows), dtype=np.int64)
-    fold[np.argsort(_mixed(keys), kind="stable")] = np.arange(len(rows)) % count
+    return folds_of(fold_keys(rows, block), count)
+
+
+def fold_keys(rows: Array, block: int = 4096) -> Array:
+    """Digest of each row's values, by which ``folds_of`` cuts them, (..., m)."""
+    keys = np.zeros(rows.shape[:-1], dtype=np.uint64)
+    for start in range(0, rows.shape[-1], block):
+        bits = (rows[..., start : start + block].astype(np.float32) + np.float32(0.0)).view(np.uint32).astype(np.uint64)
+        keys += _mixed(bits).sum(-1, dtype=np.uint64)
+    return _mixed(keys)
+
+
+def folds_of(keys: Array, count: int) -> Array:
+    """Fold of each row by its digest, (..., m)."""
+    fold = np.empty(keys.shape, dtype=np.int64)
+    np.put_along_axis(fold, np.argsort(keys, axis=-1, kind="stable"), np.arange(keys.shape[-1]) % count, axis=-1)
     return fold
 
 
@@ -41,17 +51,17 @@ def _mixed(keys: Array) -> Array:
 
 
 def without(fold: Array, count: int) -> Array:
-    """Return the rows outside each fold, bool (count, m).
+    """Return the rows outside each fold, bool (..., count, m).
 
     >>> without(np.array([0, 1, 0]), 2).tolist()
     [[False, True, False], [True, False, True]]
     """
-    return np.asarray(fold != np.arange(count)[:, None])
+    return np.asarray(fold[..., None, :] != np.arange(count)[:, None])
 
 
 @dataclass(frozen=True, eq=False)
 class Gaussians:
-    """Several fits: means (f, n) and variances (f, n), or (f, 1) where all examples share one."""
+    """Several fits: means (..., f, n) and variances (..., f, n), or (..., f, 1) where all examples share one."""
 
     mean: Array
     variance: Array
@@ -65,8 +75,8 @@ def gaussians(sample: Array, keep: Array, variance: Variance = "example", floor:
     ([[2.0]], [[1.0]])
 
     Args:
-        sample: margins, (m, n).
-        keep: which models each fit uses, bool (f, m), at least one, and two where variances are shared.
+        sample: margins, (m, n), or those of several populations, (..., m, n).
+        keep: which models each fit uses, bool (..., f, m), at least one, and two where variances are shared.
         variance: 'example' takes each example's own, over its models (divided by their number, as the attack's authors
             do); 'global' the mean over examples of the unbiased ones, which few models estimate far better; 'auto' the
             latter below 64 models.
@@ -77,18 +87,18 @@ def gaussians(sample: Array, keep: Array, variance: Variance = "example", floor:
     Departs: the global variance is that around each example's own mean; the authors' code takes it around the grand mean.
     """
     weight = keep.astype(np.float64)
-    left = weight.sum(1, keepdims=True)
-    mean, var = (np.empty((len(keep), sample.shape[1])) for _ in range(2))
-    for start in range(0, sample.shape[1], block):
+    left = weight.sum(-1, keepdims=True)
+    mean, var = (np.empty((*keep.shape[:-1], sample.shape[-1])) for _ in range(2))
+    for start in range(0, sample.shape[-1], block):
         at = slice(start, start + block)
-        x = np.asarray(sample[:, at], dtype=np.float64)
-        centre = x.mean(0)
+        x = np.asarray(sample[..., at], dtype=np.float64)
+        centre = x.mean(-2, keepdims=True)
         x = x - centre  # so that little cancels below
-        mean[:, at] = weight @ x / left
-        var[:, at] = weight @ (x * x) / left - mean[:, at] ** 2
-        mean[:, at] += centre
-    if variance == "global" or (variance == "auto" and len(sample) < _OWN):
-        var = np.maximum(var, 0.0).mean(1, keepdims=True) * left / (left - 1)
+        mean[..., at] = weight @ x / left
+        var[..., at] = weight @ (x * x) / left - mean[..., at] ** 2
+        mean[..., at] += centre
+    if variance == "global" or (variance == "auto" and sample.shape[-2] < _OWN):
+        var = np.maximum(var, 0.0).mean(-1, keepdims=True) * left / (left - 1)
     return Gaussians(mean, np.maximum(var, floor**2))
 
 
@@ -100,24 +110,29 @@ def log_ratios(x: Array, at: Array, top: Gaussians, bottom: Gaussians, block: in
     [[0.5]]
 
     Args:
-        x: margins of the attacked models, (t, n).
-        at: index of the fit for each of them, (t,).
-        top: fits of the hypothesis that larger values favour.
+        x: margins of the attacked models, (t, n), or of several populations, (b, t, n).
+        at: index of the fit for each of them, (t,) or (b, t).
+        top: fits of the hypothesis that larger values favour; all populations may share theirs.
         bottom: fits of the other.
         block: examples worked on at a time.
     """
     out = np.empty(x.shape)
-    for start in range(0, x.shape[1], block):
+    for start in range(0, x.shape[-1], block):
         columns = slice(start, start + block)
-        block_x = np.asarray(x[:, columns], dtype=np.float64)
-        out[:, columns] = _density(block_x, at, top, columns) - _density(block_x, at, bottom, columns)
+        block_x = np.asarray(x[..., columns], dtype=np.float64)
+        out[..., columns] = _density(block_x, at, top, columns) - _density(block_x, at, bottom, columns)
     return out
 
 
 def _density(x: Array, at: Array, fit: Gaussians, columns: slice) -> Array:
     """Twice the log-density, halved, less a constant that all share."""
-    variance = (fit.variance if fit.variance.shape[1] == 1 else fit.variance[:, columns])[at]
-    return np.asarray(-((x - fit.mean[:, columns][at]) ** 2 / variance + np.log(variance)) / 2)
+    variance = _of_fold(fit.variance if fit.variance.shape[-1] == 1 else fit.variance[..., columns], at)
+    return np.asarray(-((x - _of_fold(fit.mean[..., columns], at)) ** 2 / variance + np.log(variance)) / 2)
+
+
+def _of_fold(fits: Array, at: Array) -> Array:
+    """Each model's row of a table of fits, or of that of its population."""
+    return np.asarray(fits[at] if fits.ndim == 2 else fits[np.arange(len(fits))[:, None], at])
 
 
 def standardized(x: Array, at: Array, fit: Gaussians) -> Array:
@@ -148,11 +163,12 @@ def shares(ours: Array, theirs: Array) -> Array:
     [0.6667, 0.6667, 0.6667, 2.0]
 
     Args:
-        ours: fold of each model of one kind, (m,); each is one of theirs.
-        theirs: fold of each model of the other, (k,).
+        ours: fold of each model of one kind, (m,); each is one of theirs. Or of several populations with folds of the same sizes.
+        theirs: fold of each model of the other, (..., k).
     """
-    count = int(theirs.max()) + 1
-    have, want = np.bincount(theirs, minlength=count) / len(theirs), np.bincount(ours, minlength=count) / len(ours)
+    count, m, k = int(theirs.max()) + 1, ours.shape[-1], theirs.shape[-1]
+    first = ours.reshape(-1, m)[0], theirs.reshape(-1, k)[0]
+    want, have = (np.bincount(each, minlength=count) / len(each) for each in first)
     return np.asarray((want / np.maximum(have, 1e-300))[theirs])
 
 
@@ -182,8 +198,8 @@ def ulira(unlearned: Array, oracle: Array, parts: int = 10, variance: Variance =
     (True, True)
 
     Args:
-        unlearned: margins, (m, n), m at least 3.
-        oracle: margins, (k, n), k at least 3.
+        unlearned: margins, (m, n), m at least 3, or those of several splits, (b, m, n).
+        oracle: margins, (k, n), k at least 3, or (b, k, n).
         parts: number of folds, or fewer where there are fewer models of a kind.
         variance: as ``gaussians`` says.
         floor: least standard deviation.
@@ -191,7 +207,7 @@ def ulira(unlearned: Array, oracle: Array, parts: int = 10, variance: Variance =
     Source: Hayes et al. 2024, arXiv 2403.01218; form with one forget set as in the code of arXiv 2410.23232.
     Departs: retrained models are held out too, which makes it a balanced accuracy; folds instead of one model at a time.
     """
-    count = min(parts, len(unlearned), len(oracle))
+    count = min(parts, unlearned.shape[-2], oracle.shape[-2])
     ours, theirs = folds(unlearned, count), folds(oracle, count)
     top = gaussians(unlearned, without(ours, count), variance, floor)
     bottom = gaussians(oracle, without(theirs, count), variance, floor)

@@ -50,19 +50,37 @@ def marginals(outside: Array, a: float, inside: Array | None = None) -> Array:
     return np.asarray(np.where(near > np.log(0.5), near, far))
 
 
+def offline_marginals(less_one: Array, keep: Array, a: float) -> Array:
+    """``log Pr(x)`` of the offline attack from ``Pr(x | model) - 1``, without logarithms of single probabilities, (..., f, n).
+
+    It is ``marginals(means(log_p, keep), a)`` but for rounding, of which ``1 - a`` must not be a small part.
+
+    >>> p, keep = np.array([[0.2], [0.4]]), np.array([[True, True]])
+    >>> np.round(offline_marginals(p - 1, keep, a=0.4) - marginals(means(np.log(p), keep), a=0.4), 12).tolist()
+    [[0.0]]
+
+    Args:
+        less_one: (..., m, n); ``expm1`` of log-probabilities.
+        keep: which models each mean is of, bool (..., f, m).
+        a: as in ``marginals``.
+    """
+    weight = keep / keep.sum(-1, keepdims=True)
+    return np.asarray(np.log1p((1 + a) / 2 * (weight @ less_one)))
+
+
 def relative(x: Array, z: Array, gamma: float = 2.0) -> Array:
-    """Share of the population that an example beats, ``Pr_z[LR(x, z) >= gamma]``, (t, n).
+    """Share of the population that an example beats, ``Pr_z[LR(x, z) >= gamma]``, (..., t, n).
 
     >>> relative(np.array([[0.0]]), np.array([[-1.0, 1.0]])).tolist()
     [[0.5]]
 
     Args:
-        x: ``log Pr(x | model) - log Pr(x)`` of the examples, (t, n).
-        z: the same of the population, (t, k).
+        x: ``log Pr(x | model) - log Pr(x)`` of the examples, (..., t, n).
+        z: the same of the population, (..., t, k).
         gamma: ratio by which an example beats another.
 
     Source: Zarifzadeh et al. 2023, arXiv 2312.03262.
     """
-    at = x - np.log(gamma)
-    beaten = [np.searchsorted(np.sort(row), own, side="right") for own, row in zip(at, z, strict=True)]
-    return np.asarray(np.stack(beaten) / z.shape[1])
+    at = (x - np.log(gamma)).reshape(-1, x.shape[-1])
+    beaten = [row.searchsorted(own, side="right") for own, row in zip(at, np.sort(z).reshape(-1, z.shape[-1]), strict=True)]
+    return np.asarray(np.stack(beaten).reshape(x.shape) / z.shape[-1])

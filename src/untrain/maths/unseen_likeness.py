@@ -18,7 +18,7 @@ class Likeness(NamedTuple):
 
     Args:
         area: probability that a forgotten row has a larger loss than an unseen one of its class, ties counted half; 0.5 where
-            they look alike, less where the model remembers, more where it has over-forgotten.
+            they look alike, less where the model remembers or they are easier, more where they are harder.
         error: standard error of ``area`` where they are alike.
         gap: mean loss of forgotten rows less that of unseen ones, in nats, classes weighted as among the forgotten.
         gap_error: standard error of ``gap``.
@@ -30,14 +30,6 @@ class Likeness(NamedTuple):
     gap: float
     gap_error: float
     compared: int
-
-    def met(self, most: float) -> bool:
-        """Return whether ``area`` is within ``most`` of one half, or within one standard error where that is larger.
-
-        >>> Likeness(0.46, 0.03, -0.1, 0.05, 40).met(0.05), Likeness(0.3, 0.03, -0.9, 0.05, 40).met(0.05)
-        (True, False)
-        """
-        return self.compared > 0 and abs(self.area - EVEN) <= max(most, self.error)
 
 
 def likeness(forgotten: Array, unseen: Array, forgotten_classes: Array, unseen_classes: Array) -> Likeness:

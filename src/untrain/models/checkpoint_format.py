@@ -75,7 +75,9 @@ class CheckpointFile:
             tensors = {name: value.contiguous() for name, value in content.items()}
             save_file(tensors, file, metadata=self.metadata or None)
         else:
-            torch.save(content, file)
+            # Given a path, torch writes the name of the file into it, so that two equal checkpoints would have two digests.
+            with file.open("wb") as opened:
+                torch.save(content, opened)
 
     def _names(self) -> dict[str, str]:
         if self.found.names is None:

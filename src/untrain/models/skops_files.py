@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile, ZipInfo
 
 from skops import io
 
@@ -11,6 +14,7 @@ from untrain.core.errors import DataError
 from untrain.data.readers.damage import reading
 
 SHOWN = 5
+SCHEMA = "schema.json"
 
 
 def read_estimator(file: Path) -> Any:
@@ -31,5 +35,22 @@ def read_estimator(file: Path) -> Any:
 
 
 def write_estimator(estimator: Any, file: Path) -> None:
-    """Write an estimator to a file of skops."""
-    io.dump(estimator, file)
+    """Write an estimator to a file of skops; equal ones make equal files.
+
+    skops writes the time and addresses in memory into a file, by which no digest of it could be compared with another.
+    """
+    numbers: dict[int, int] = {}
+    names: dict[str, str] = {}
+
+    def renumbered(node: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(node.get("__id__"), int):
+            node["__id__"] = numbers.setdefault(node["__id__"], len(numbers))
+        if isinstance(node.get("file"), str):
+            node["file"] = names.setdefault(node["file"], f"{len(names)}{Path(node['file']).suffix}")
+        return node
+
+    with ZipFile(BytesIO(io.dumps(estimator))) as made, ZipFile(file, "w") as fresh:
+        schema = json.loads(made.read(SCHEMA), object_hook=renumbered)
+        for name in sorted(set(made.namelist()) - {SCHEMA}, key=lambda each: names.get(each, each)):
+            fresh.writestr(ZipInfo(names.get(name, name)), made.read(name))
+        fresh.writestr(ZipInfo(SCHEMA), json.dumps(schema, indent=2))

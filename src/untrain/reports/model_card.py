@@ -8,6 +8,7 @@ from typing import Any
 
 from untrain.core.escapes import printable
 from untrain.maths.bounds import clopper_pearson
+from untrain.maths.unseen_likeness import EVEN
 
 BEGIN, END = "<!-- untrain: what this model forgot -->", "<!-- untrain: end -->"
 HEAD = re.compile(r"\A---[ \t]*\r?\n.*?^---[ \t]*\r?$\n?", re.DOTALL | re.MULTILINE)  # the card's YAML
@@ -65,7 +66,8 @@ def _figures(before: Document, after: Document) -> Iterator[str]:
         yield f"| mean loss on {name} examples, nats | {before[side]['loss']:.4g} | {after[side]['loss']:.4g} |"
     if before["alike"] and after["alike"]:
         chances = " | ".join(f"{each['area']:.3f} ± {1.96 * each['error']:.3f}" for each in (before["alike"], after["alike"]))
-        yield f"| chance that a forgotten example has a larger loss than an unseen one (0.5 is ideal) | {chances} |"
+        aim = after["alike"].get("aim", EVEN)
+        yield f"| chance that a forgotten example has a larger loss than an unseen one (aim {aim:.3f}) | {chances} |"
 
 
 def _share(side: Document) -> str:
@@ -76,8 +78,9 @@ def _share(side: Document) -> str:
 
 def _evidence(document: Document) -> Iterator[str]:
     audit, alike = document.get("audit"), document["after"]["alike"]
-    if alike and alike.get("met") is False:
-        yield from ("The forgotten examples still do not look like unseen ones to the new model, by the chance above.", "")
+    if alike and alike.get("met") is False and not document["method"].startswith("Retrain"):
+        unlike = "The new model does not see the forgotten examples as one that never saw them would"
+        yield from (f"{unlike}: the chance above is far from its aim.", "")
     if not audit:
         yield "Intervals are 95 %. Nothing here compares with models trained without these examples: it proves no forgetting."
         return

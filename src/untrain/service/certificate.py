@@ -28,7 +28,7 @@ NOT_COVERED = (
     "whether the list of ids names all rows of the person who asked",
 )
 _OF_RUN = (
-    *("method", "why", "seed", "budget", "versions", "cost", "share", "guard", "before", "after", "measured_on", "alarms"),
+    *("method", "why", "seed", "budget", "versions", "cost", "share", "guard", "before", "after", "aim", "measured_on", "alarms"),
     *("accepted_damage", "plan", "model", "valid", "tries", "notes", "method_notes"),
 )
 _PROVEN = ("guarantee", "provided", "removed", "examples", "capacity", "releases", "noisy", "recorded", "corrected")

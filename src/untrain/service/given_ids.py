@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,14 @@ import torch
 from untrain.core.errors import RequestError
 from untrain.core.metering import metered
 from untrain.core.paths import user_path
+from untrain.core.work_files import scratch
 from untrain.data.column_roles import LABELS, OWNERS, DataChoices
 from untrain.data.examples import Examples
 from untrain.data.keyed import id_column, ids_like, ids_with
 from untrain.data.readers.row_stream import headings, is_too_large
 from untrain.data.understood import Understood, understand
 from untrain.experiments.forgetting.requests import GivenRequest, cells_of, draw, refuse_several
+from untrain.service.canonical import digest_at
 from untrain.service.settings import Settings
 
 ROLES = {"id": "id", "label": "label", "owner": "owner", "x": "x", "classes": "class_names", "side": "side"}
@@ -38,6 +42,26 @@ def data_of(data: str, options: dict[str, Any]) -> Understood:
         DataError: they cannot be read.
     """
     return understand(data, data_choices(options))
+
+
+def ids_there(data: str, options: dict[str, Any]) -> tuple[str, ...]:
+    """The ids of all rows as text, read once in a process as long as the file or folder stays as it is.
+
+    Raises:
+        DataError: they cannot be read.
+    """
+    roles = json.dumps({name: options[name] for name in ROLES.values() if name in options}, sort_keys=True)
+    place = user_path(data)
+    return _ids_at(data, roles, digest_at(place)) if place.exists() else _read_ids(data, roles)
+
+
+def _read_ids(data: str, roles: str) -> tuple[str, ...]:
+    return tuple(map(str, data_of(data, json.loads(roles)).ids.tolist()))
+
+
+@lru_cache(maxsize=1)
+def _ids_at(data: str, roles: str, digest: str) -> tuple[str, ...]:
+    return _read_ids(data, roles)
 
 
 def ids_of(asked: dict[str, Any], settings: Settings) -> tuple[list[object], list[str]]:
@@ -76,8 +100,14 @@ def _looked_up(asked: dict[str, Any], settings: Settings) -> tuple[list[object],
     forget = asked.get("forget")
     if asked.get("where") or (isinstance(forget, str) and re.match(r"\s*[\w.]+\(", forget)):
         raise RequestError(f"{file} is too large for memory: ids, owners and classes can be looked up, rules cannot; list ids")
-    if forget == "-":
-        forget = sys.stdin.read().splitlines()
+    if isinstance(forget, str) and forget == "-":
+        with scratch("ids") as folder:
+            listed = folder / "standard-input.csv"
+            listed.write_bytes(sys.stdin.buffer.read())
+            try:
+                return _looked_up({**asked, "forget": str(listed)}, settings)
+            except RequestError as error:
+                raise RequestError(str(error).replace(str(listed), "standard input")) from None
     ids = ids_like(file, column, cells_of(forget))
     n = len(ids)
     blank = Examples.labelled(torch.zeros(n, 1), torch.zeros(n, dtype=torch.int64), ids, 1)

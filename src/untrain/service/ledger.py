@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from untrain.core.errors import DataError, RequestError, StoreError
@@ -61,6 +62,7 @@ class Ledger:
     database: Database
     salt: Salt
     _checked: list[Checked] = field(default_factory=lambda: [Checked()], repr=False, compare=False)
+    _checking: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def open(self) -> Ledger:
         """Begin the log where there is none; refuse a salt of another ledger.
@@ -183,7 +185,8 @@ class Ledger:
             rows = {each.name: tables.rows(each.name, order=each.key) for each in TABLES}
         _refuse(compare(rows))
         head = rows["head"][0]
-        self._checked[:] = [Checked(head["seq"], head["digest"], check_log(rows["log"], rows["head"])[0])]
+        with self._checking:
+            self._checked[0] = Checked(head["seq"], head["digest"], check_log(rows["log"], rows["head"])[0])
 
     def refuse_changed_since(self, request: str) -> None:
         """Refuse a ledger that somebody changed since it was last checked, or whose rows about a request are not as the log says.
@@ -193,10 +196,9 @@ class Ledger:
         Raises:
             StoreError: the same.
         """
-        with self.database.reading() as tables:
-            checked, wrong = check_since(tables, self._checked[0], request)
+        with self._checking, self.database.reading() as tables:
+            self._checked[0], wrong = check_since(tables, self._checked[0], request)
         _refuse(wrong)
-        self._checked[:] = [checked]
 
     def check(self) -> list[str]:
         """Compare every row with the log, and the log with its digests; what is wrong."""

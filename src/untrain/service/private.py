@@ -10,7 +10,8 @@ from typing import Any
 
 LEFT_OUT = "left out, since it names an id"
 CUT = (40, 60)  # letters to which messages cut an id
-WORDS, LETTERS = 24, 200  # of an id that is looked for, at most
+WORDS, LETTERS = 24, 200  # of an id that is looked for between the ends of words; longer ones are looked for as they are
+LONG = 20_000  # letters of a text, beyond which it is not searched and counts as one that names an id
 _PIECES = re.compile(r"\w+|.", re.DOTALL)
 
 
@@ -27,6 +28,11 @@ class NamedIds:
     known: Callable[[Sequence[str]], bool] = field(default=lambda texts: False)
 
     @cached_property
+    def long(self) -> tuple[str, ...]:
+        """The spelled ids that no span of a text is long enough for."""
+        return tuple(each for each in self.spelled if len(each) > LETTERS or len(_PIECES.findall(each)) > WORDS)
+
+    @cached_property
     def spelled(self) -> frozenset[str]:
         """The ids as messages spell them: whole, cut, or with their controls spelled out."""
         cut = {each[:most] for each in self.ids for most in CUT if len(each) > most}
@@ -39,8 +45,10 @@ def names_an_id(text: str, names: NamedIds | Collection[str]) -> bool:
     >>> names_an_id("row 17 is gone", {"17"}), names_an_id("170 rows", {"17"}), names_an_id("'anne b' is gone", {"anne b"})
     (True, False, True)
     """
+    if len(text) > LONG:
+        return True
     found, spans = names if isinstance(names, NamedIds) else NamedIds(names), list(_spans(text))
-    return not found.spelled.isdisjoint(spans) or found.known(spans)
+    return not found.spelled.isdisjoint(spans) or any(each in text for each in found.long) or found.known(spans)
 
 
 def _spans(text: str) -> Iterator[str]:
@@ -126,7 +134,7 @@ HOW = ("method", "seed", "budget", "versions", "cost", "share", "guard", "before
        "accepted_damage", "certificate")  # fmt: skip
 SOME = {
     "plan": ("rows", "of", "ids", "parameters", "retraining"), "data": ("rows", "digest"), "valid": ("sha256",),
-    "model": ("kind",), "again": ("ids", "rows"),
+    "model": ("kind",), "aim": ("area", "error", "agreement", "by", "share", "sentence"), "again": ("ids", "rows"),
     "audit": ("conclusion", "tests", "outcome", "protocol", "oracles", "originals", "trained_by", "assumed", "scores", "warnings",
               "run", "seconds"),
 }  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 from untrain.core.errors import DataError, RequestError
 from untrain.service.canonical import canonical, parse_canonical
 from untrain.service.folder import Service
-from untrain.service.subjects import make_private
+from untrain.service.subjects import make_private, replace_private
 
 NAME = re.compile(r"[0-9a-f]{12}")
 KIND = "untrain review"
@@ -99,6 +99,7 @@ def drop_gone(service: Service) -> None:
             whole, left = parse_canonical(file.read_bytes(), file.name), load_review(service, name)
             if len(left["listed"]) == len(whole["listed"]):
                 continue
-            file.unlink()
             if left["listed"]:
-                make_private(file, canonical(left).encode("ascii") + b"\n")
+                replace_private(file, canonical(left).encode("ascii") + b"\n")
+            else:
+                file.unlink()

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from untrain.core.atomic_write import sync
+from untrain.core.atomic_write import atomic_write, sync
 from untrain.core.errors import StoreError
 
 BYTES = 32
@@ -59,6 +59,13 @@ def make_private(file: Path, content: bytes) -> bool:
         with suppress(OSError):
             fresh.unlink()
     return True
+
+
+def replace_private(file: Path, content: bytes) -> None:
+    """Write a file that its owner alone can read instead of the one that is there, whole or not at all."""
+    with atomic_write(file) as fresh:
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(content)
 
 
 def salt_in(file: Path) -> Salt:

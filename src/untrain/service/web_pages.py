@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,15 +79,31 @@ class WebPages:
     def add(self, path: Mapping[str, str], fields: Fields, token: str) -> WebPage:
         """Add a request; the form comes back with what was wrong."""
         given = {name: _text(fields, name) for name in ("ids", "reference", "deadline", "missing")}
-        words = [line.strip() for line in given["ids"].replace(",", "\n").splitlines() if line.strip()]
         try:
-            if not words:
-                raise RequestError("a request needs at least one id: one per line, or commas between")
-            ids, _ = ids_of({"forget": words, "skip_missing": given["missing"] == "skip"}, self.service.settings)
+            ids = self._listed(given["ids"], given["missing"] == "skip")
             row = self.service.add(ids, given["deadline"], self.by, given["reference"][:200])
         except RequestError as error:
-            return WebPage(pages.add_page(given, str(error), token), code=409)
+            said = str(error).replace("--missing skip passes over them", "tick the box below to pass over them")
+            return WebPage(pages.add_page(given, said, token), code=409)
         return WebPage(to=f"/requests/{row['id']}")
+
+    def _listed(self, text: str, skip: bool) -> list[object]:
+        """The ids of a form: one per line, which may hold commas where it is an id as a whole, or with commas between.
+
+        Raises:
+            RequestError: there is none, or the data lack one.
+        """
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        try:
+            words = [word.strip() for line in csv.reader(lines, skipinitialspace=True) for word in line if word.strip()]
+        except csv.Error as error:
+            raise RequestError(f"the ids cannot be read ({error}): write one per line") from None
+        if not words:
+            raise RequestError("a request needs at least one id: one per line, or commas between")
+        if words != lines:
+            with suppress(RequestError):
+                return ids_of({"forget": lines}, self.service.settings)[0]
+        return ids_of({"forget": words, "skip_missing": skip}, self.service.settings)[0]
 
     def all_reviews(self, path: Mapping[str, str], fields: Fields, token: str) -> WebPage:
         """The page of all reviews."""

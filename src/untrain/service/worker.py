@@ -17,7 +17,7 @@ from untrain.service.canonical import digest_at, sha256
 from untrain.service.drift import drift
 from untrain.service.facts import facts_of
 from untrain.service.folder import Service
-from untrain.service.given_ids import data_of
+from untrain.service.given_ids import ids_there
 from untrain.service.leases import DEATHS, LEASE, LostLease, alive, claim, fail, finish, release
 from untrain.service.ledger import RequestBatch, document_of
 from untrain.service.private import NamedIds, kept, names_an_id, plain_number
@@ -131,7 +131,7 @@ def _work(service: Service, batch: RequestBatch, job: Worker, out: Path) -> dict
 def _names(service: Service, ids: list[str]) -> NamedIds:
     """Ids that no kept text may name: those of these requests, of all requests before, and those of the data that are words."""
     try:
-        there = {str(each) for each in dict.fromkeys(data_of(service.settings.data, service.settings.options).ids.tolist())}
+        there = set(ids_there(service.settings.data, service.settings.options))
     except UntrainError:  # they cannot be read: whatever a message says of them was not read from them either
         there = set()
     return NamedIds({*ids, *(each for each in there if not plain_number(each))}, service.ledger.knows)

@@ -92,6 +92,16 @@ def test_the_document_and_the_page_say_what_was_found_and_hold_no_id(home, docum
     assert not list((home / "store").rglob("forget_inputs*"))
 
 
+def test_observers_try_what_brings_rows_back_on_the_checkpoint_and_the_oracles_alike(home, document):
+    found = forget(home, out=str(home / "observed.pt"), observers=["Quantization(bits=2)", "Pruning"])["audit"]
+    added = {"quantized_forget", "pruned_forget"}
+    assert found["scores"].keys() - document["audit"]["scores"].keys() >= added
+    assert all(found["scores"][name]["ideal"] is not None for name in added)
+    assert "Does it come back?" in Path(found["report"]).read_text()
+    with pytest.raises(BadInput, match="--observer says how an audit is made"):
+        forget(home, audit=False, oracles=None, store=None, observers="Pruning")
+
+
 def test_models_are_compared_with_weights_as_the_checkpoint_has_them(home, document):
     run = entries(home, "run")[0].record["ingredients"]["models"]
     given = {entry.key: entry for entry in entries(home, "given")}
@@ -118,7 +128,12 @@ def test_an_audit_that_fails_leaves_the_checkpoint_and_the_same_command_goes_on(
     before = made.read_bytes()
     assert "audit" not in json.loads(Path(f"{made}.json").read_text())
     monkeypatch.setattr("untrain.experiments.forgetting.job.attempt", dies)  # nothing is forgotten a second time
-    again = forget(home)
+    events = []
+    again = forget(home, log=events.append)
+    assert [(each.kind, each.name) for each in events] == [
+        ("begun", "forget"), ("score", "before"), ("score", "after"), ("score", "audit"), ("ended", "forget"),
+    ]  # fmt: skip
+    assert events[3].numbers["forget_accuracy"] == again["audit"]["scores"]["forget_accuracy"]["value"]
     assert again["out"]["path"] == str(made)
     assert again["audit"]["scores"].keys() == document["audit"]["scores"].keys()
     assert made.read_bytes() == before
@@ -131,6 +146,7 @@ def test_an_audit_that_fails_leaves_the_checkpoint_and_the_same_command_goes_on(
         ({"valid": None}, "--audit compares models on data that none of them has seen: give some, --valid DATA"),
         ({"oracles": 1}, "oracles=1: at least 2"),
         ({"audit": False}, "--oracles says how an audit is made: give --audit too"),
+        ({"audit": False, "oracles": None, "store": None, "workers": 2}, "--workers says how an audit is made"),
         ({"workers": 0}, "workers=0: at least 1"),
         ({"train_with": "python {ids} {seed}"}, "lacks"),
     ],

@@ -3,12 +3,14 @@
 import os
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from untrain.core.errors import BadInput, DataError, RunFailed
-from untrain.experiments.forgetting.training_script import ScriptJob, ScriptOptions, past_seconds, script_of, train_by_script
+from untrain.experiments.forgetting.training_command import script_of
+from untrain.experiments.forgetting.training_script import ScriptJob, ScriptOptions, past_seconds, train_by_script
 from untrain.models.checkpoint_files import read_content
 from untrain.runtime.store import Store, key_of
 
@@ -67,6 +69,30 @@ def test_each_model_is_trained_once_and_never_again(home):
     assert train_by_script(script(), jobs(1, 2, 3), options(home))[2]["w"].tolist() == [5, 5]
     assert len(ran(home)) == 3
     assert past_seconds(script(), Store(home / "store")) > 0.1
+
+
+def test_a_model_is_another_once_a_module_beside_its_script_is(home):
+    folder = home / "my code; $HOME"
+    (folder / "nets").mkdir()
+    for name in ("nets/__init__.py", "nets/wide.py", "helpers.py"):
+        (folder / name).write_text("")
+    (folder / "notes.txt").write_text("")
+    (folder / "data").mkdir()  # not a package
+    keys = [key_of(jobs(1)[0].ingredients(script()))]
+    for name in ("nets/wide.py", "helpers.py", "notes.txt", "data/x.py"):
+        (folder / name).write_text("x = 1")
+        keys.append(key_of(jobs(1)[0].ingredients(script())))
+    assert [a == b for a, b in pairwise(keys)] == [False, False, True, True]
+
+
+def test_a_checkpoint_that_is_stored_does_not_lie_about_until_all_are(home):
+    seen = []
+
+    def look(at):
+        seen.append(len(list((home / "store").rglob("checkpoint.safetensors"))))
+
+    train_by_script(script(), jobs(1, 2, 3), options(home, on_progress=look))
+    assert max(seen) <= 1
     assert not list((home / "store" / "tmp").iterdir())
 
 

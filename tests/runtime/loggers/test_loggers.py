@@ -15,7 +15,7 @@ from untrain.core.errors import BadInput, MissingExtra, SpecError
 from untrain.core.events import Event
 from untrain.experiments.events import without_ids
 from untrain.models.state import same, state
-from untrain.runtime.loggers.base import Logger, loggers_of, logging_to
+from untrain.runtime.loggers.base import LoggedProgress, Logger, OpenLog, loggers_of, logging_to
 from untrain.runtime.progress import emit, logger_of
 from untrain.training.step_watchers import StepLog, watching_steps
 from untrain.training.steps import Constant, Steps
@@ -207,6 +207,27 @@ def test_a_tracker_that_fails_is_left_alone_and_that_is_said_once(monkeypatch):
             emit(watched, event)
     assert [note.note for note in notes] == ["WandB() failed and takes no more events: ConnectionError: no route to the server"]
     assert len(events) == len(EVENTS)
+
+
+def test_of_two_equal_loggers_only_the_one_that_fails_is_left_alone():
+    written = []
+
+    class Kept(OpenLog):
+        def write(self, event):
+            if self is first:
+                raise ConnectionError("gone")
+            written.append(event)
+
+        def close(self, failed):
+            written.append(failed)
+
+    first, second = Kept(), Kept()
+    logged = LoggedProgress(None, [])
+    logged._open = [("Kept()", first), ("Kept()", second)]
+    for event in EVENTS:
+        logged.on_event(event)
+    logged.close(failed=False)
+    assert written == [*EVENTS, False]
 
 
 def test_what_a_function_raises_goes_through_and_logs_end_as_failed(monkeypatch):

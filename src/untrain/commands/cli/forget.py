@@ -27,7 +27,7 @@ def _show(document: Document, arguments: Arguments) -> None:
     accuracies = (("validation", "accuracy"), ("retain", "loss"), ("forget", "accuracy"), ("forget", "loss"))
     for name, what in accuracies if classes else (("validation", "loss"), ("retain", "loss"), ("forget", "loss")):
         typer.echo(f"{name} {what}: {before[name][what]:.3f} before, {after[name][what]:.3f} after ({after[name]['rows']:,} rows)")
-    typer.echo(_alike(before["alike"], after["alike"], classes))
+    typer.echo(_alike(before["alike"], after["alike"], classes, document["method"].startswith("Retrain")))
     for note in document["method_notes"]:
         typer.echo(printable(f"note: {note}"))
     typer.echo(printable(f"checkpoint: {document['out']['path']}"))
@@ -44,16 +44,24 @@ def _show(document: Document, arguments: Arguments) -> None:
         typer.echo(printable(f"report: {audit['report']}"))
 
 
-def _alike(before: dict[str, Any] | None, after: dict[str, Any] | None, classes: bool) -> str:
+def _alike(before: dict[str, Any] | None, after: dict[str, Any] | None, classes: bool, retrained: bool) -> str:
     if before is None or after is None:
         return "forgotten rows beside unseen ones: not known, as no data were given that the model has not seen (--valid)"
-    verdict = "met" if after["met"] else "not met"
+    verdict = (
+        "met"
+        if after["met"]
+        else "not met by a model that never saw them, so it is the aim that is off"
+        if retrained
+        else "not met"
+    )
     if before["met"]:
         verdict += ", as before: these rows were never unlike, and this says nothing about the method"
     unseen = "an unseen one of its class" if classes else "an unseen one"
+    by = "taken for granted" if after["granted"] else "expected of a model that never saw them"
+    aim = f"{after['aim']:.3f} is {by}, standard error {after['aim_error']:.3f}"
     return (
         f"chance that a forgotten row has a larger loss than {unseen}: {before['area']:.3f} before, "
-        f"{after['area']:.3f} after (0.5 is ideal, standard error {after['error']:.3f}; within {after['within']:.3f}: {verdict})"
+        f"{after['area']:.3f} after ({aim}; within {after['within']:.3f}: {verdict})"
     )
 
 

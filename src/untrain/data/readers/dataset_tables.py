@@ -41,16 +41,33 @@ def saved_table(folder: Path, side: int | None) -> ColumnTable:
     """
     with reading(f"{folder} cannot be read as a data set that was saved to disk"), quiet():
         made = datasets.load_from_disk(str(folder))
+    return _chosen(made, str(folder), side)
+
+
+def held_dataset(made: Any, side: int | None = None) -> ColumnTable:
+    """The columns of a data set that Python holds, or of a table of Arrow.
+
+    Raises:
+        DataError: it can only be iterated, or has several splits of which none is called 'train'.
+    """
+    if isinstance(made, datasets.IterableDataset | datasets.IterableDatasetDict):
+        raise DataError("a data set that streams has no fixed rows: load it without streaming=True, or save it by save_to_disk")
+    with quiet():
+        whole = made if isinstance(made, datasets.Dataset | datasets.DatasetDict) else datasets.Dataset(made)
+    return _chosen(whole, "the data set", side)
+
+
+def _chosen(made: Any, source: str, side: int | None) -> ColumnTable:
     notes: tuple[str, ...] = ()
     if isinstance(made, datasets.DatasetDict):
         splits = list(made)
         chosen = "train" if "train" in made else splits[0] if len(splits) == 1 else ""
         if not chosen:
-            raise DataError(f"{folder} holds the splits {splits}: name the folder of one, such as {folder}/{splits[0]}")
+            raise DataError(f"{source} holds the splits {splits}: name the folder of one, such as {source}/{splits[0]}")
         made = made[chosen]
         others = ", ".join(each for each in splits if each != chosen)
-        notes = (f"of {folder} the split {chosen!r} is read" + (f", and not {others}" if others else ""),)
-    return _of(made, "Hugging Face data set", str(folder), side, notes)
+        notes = (f"of {source} the split {chosen!r} is read" + (f", and not {others}" if others else ""),)
+    return _of(made, "Hugging Face data set", source, side, notes)
 
 
 def _of(made: datasets.Dataset, kind: str, source: str, side: int | None, notes: tuple[str, ...] = ()) -> ColumnTable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,19 +16,17 @@ from untrain.core.errors import BadInput, DataError, MissingExtra, RequestError
 from untrain.core.foreign import foreign
 from untrain.core.metering import metered
 from untrain.core.paths import user_path
-from untrain.data.examples import Examples
-from untrain.data.readers.base import Array, Reader
+from untrain.data.readers.base import Array
 from untrain.data.readers.damage import reading
-from untrain.data.readers.held_arrays import is_frame
+from untrain.data.readers.held_tables import held_table, plain_name, records_table
 from untrain.data.readers.imagefolder import SUFFIXES, ImageFolder
 from untrain.data.readers.json_lines import read_records, read_text
 from untrain.data.readers.numpy_files import read_numpy
-from untrain.data.readers.pairs import array_or_file, pair_of
 from untrain.data.readers.plain_columns import held_column
 from untrain.data.readers.row_stream import is_too_large, too_large
 from untrain.data.readers.text_tables import table as text_rows
 from untrain.data.readers.visible_files import is_hidden
-from untrain.data.tables import ColumnTable, held, stacked, typed
+from untrain.data.tables import ColumnTable, stacked, typed
 
 LINES = (".jsonl", ".ndjson", ".json")
 TEXTS = (".csv", ".tsv", ".txt")
@@ -35,14 +34,13 @@ KNOWN = (
     "a .csv, .tsv, .parquet, .jsonl, .npz or .npy file, a folder of images with one sub-folder per class, a Hugging Face data set "
     "saved to disk, or package.module:function that returns data"
 )
-INPUTS, TARGETS = ("x", "X", "images", "data", "features", "inputs"), ("y", "labels", "label", "targets", "target")
 
 
 def read_table(source: Any, side: int | None = None, beside: Path | None = None) -> ColumnTable:
     """The rows of a source, column by column.
 
     Args:
-        source: a path of ``KNOWN``, 'package.module:function', a data frame, Examples, a reader, a torch Dataset or a pair (x, y).
+        source: a path of ``KNOWN``, 'package.module:function', or what ``held_table`` takes.
         side: pixels on each side of the squares that images become; None leaves them as they are.
         beside: folder of the images that a text table names; None for its own.
 
@@ -53,14 +51,14 @@ def read_table(source: Any, side: int | None = None, beside: Path | None = None)
         made = _table(source, side, beside)
     if not len(made):
         raise DataError(f"{made.source} holds no rows: give data with at least one")
-    return ColumnTable(made.kind, made.source, made.columns, made.names, made.images, made.empty, (*made.notes, *meter.notes))
+    return replace(made, notes=(*made.notes, *meter.notes))
 
 
 def _table(source: Any, side: int | None, beside: Path | None = None) -> ColumnTable:
     if isinstance(source, ColumnTable):
         return source
     if not isinstance(source, str | Path):
-        return _held(source)
+        return held_table(source)
     path = user_path(source)
     if not path.exists():
         if ":" in str(source) and not path.suffix:
@@ -90,43 +88,8 @@ def _made_by(spelled: str) -> ColumnTable:
         made = make()
     if isinstance(made, str | Path):
         return _table(made, None)
-    found = _held(made)
-    return ColumnTable(f"{found.kind} of {spelled}", spelled, found.columns, found.names, found.images, found.empty, found.notes)
-
-
-def _held(source: Any) -> ColumnTable:
-    """Data that Python holds."""
-    if is_frame(source):
-        columns, empty = {}, {}
-        for name in source.columns:
-            values = source[name]
-            array = held_column(str(name), values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values))
-            if array.dtype == object:
-                array, count = held(str(name), [None if cell is None or cell != cell else cell for cell in array.tolist()])
-                empty[str(name)] = count
-            columns[str(name)] = array
-        return ColumnTable("data frame", "the data frame", columns, empty={n: c for n, c in empty.items() if c})
-    if isinstance(source, Examples):
-        return _of_examples(source)
-    if isinstance(source, Reader):
-        with foreign(source, draws=True):
-            read = source.read()
-            names = source.class_names()
-        more = {} if read.owner is None else {"owner": read.owner}
-        columns = {"x": array_or_file(read.x, "x"), "label": read.y, "id": read.ids, **more, **read.columns}
-        images = ("x",) if columns["x"].ndim == 4 else ()
-        return ColumnTable(type(source).__name__, repr(source), columns, {"label": names} if names else {}, images)
-    x, y = pair_of(source)
-    x, y = array_or_file(x, "x"), array_or_file(y, "y")
-    return ColumnTable("arrays", "the arrays", {"x": x, "label": y}, images=("x",) if x.ndim == 4 else ())
-
-
-def _of_examples(source: Examples) -> ColumnTable:
-    x = np.asarray(source.x[:])
-    columns = {"x": x, "label": np.asarray(source.y[:]), "id": np.asarray(source.ids)}
-    more = {} if source.owner is None else {"owner": np.asarray(source.owner)}
-    names = {"label": source.categories} if source.categories else {}
-    return ColumnTable("examples", "the examples", {**columns, **more, **source.columns}, names, ("x",) if x.ndim == 4 else ())
+    found = held_table(made)
+    return replace(found, kind=f"{found.kind} of {spelled}", source=spelled)
 
 
 def _text_table(file: Path, side: int | None) -> ColumnTable:
@@ -191,13 +154,7 @@ def _records(file: Path, side: int | None) -> ColumnTable:
         raise DataError(
             f'{file}: a record is {str(strange)[:40]!r}: each has to be an object, such as {{"text": ..., "label": ...}}'
         )
-    names = list(dict.fromkeys(name for record in records for name in record))
-    columns, empty = {}, {}
-    for name in names:
-        columns[name], count = held(name, [record.get(name) for record in records])
-        if count:
-            empty[name] = count
-    return ColumnTable("JSON lines", str(file), columns, empty=empty)
+    return records_table(records, "JSON lines", str(file))
 
 
 def _numpy(file: Path, side: int | None) -> ColumnTable:
@@ -210,7 +167,7 @@ def _numpy(file: Path, side: int | None) -> ColumnTable:
             if other.is_file() and other != file:
                 with reading(f"{other} cannot be read"):
                     arrays["id" if other.stem == "ids" else "label"] = np.asarray(read_numpy(other))
-    named = {_plain_name(name): array for name, array in arrays.items()}
+    named = {plain_name(name): array for name, array in arrays.items()}
     rows = {name: len(array) if array.ndim else 1 for name, array in named.items()}
     most = rows.get("x", max(rows.values()))
     kept = {name: held_column(name, array) if array.ndim == 1 else array for name, array in named.items() if rows[name] == most}
@@ -218,10 +175,6 @@ def _numpy(file: Path, side: int | None) -> ColumnTable:
     notes = (f"arrays that have not {most} rows are left out: {', '.join(left)}",) if left else ()
     images = ("x",) if "x" in kept and kept["x"].ndim == 4 else ()
     return ColumnTable("NumPy file", str(file), kept, images=images, notes=notes)
-
-
-def _plain_name(name: str) -> str:
-    return "x" if name in INPUTS else "label" if name in TARGETS else "id" if name in ("id", "ids") else name
 
 
 def _folder(path: Path, side: int | None) -> ColumnTable:

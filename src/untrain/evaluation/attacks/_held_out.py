@@ -94,6 +94,31 @@ class HeldOutScores:
         return {name: make() for name, make in makers.items() if asks(name)}
 
 
+def areas(ours: Array, theirs: Array, our_folds: Array, their_folds: Array) -> Array:
+    """The value of ``HeldOutScores.area`` in several splits of the models, of which the folds have the same sizes, (b,).
+
+    Args:
+        ours: scores of the unlearned models, (b, m, n), finite.
+        theirs: of the oracles, (b, k, n).
+        our_folds: fold of each unlearned model, (b, m).
+        their_folds: of each oracle, (b, k).
+    """
+    total, each = np.zeros(len(ours)), np.arange(len(ours))[:, None]
+    ours, theirs = (s[each, np.argsort(at, axis=1, kind="stable")] for s, at in ((ours, our_folds), (theirs, their_folds)))
+    sizes = [np.bincount(at[0], minlength=int(their_folds.max()) + 1) for at in (our_folds, their_folds)]
+    for own, other in zip(*(zip(np.cumsum(size) - size, np.cumsum(size), strict=True) for size in sizes), strict=True):
+        members = ours[:, slice(*own)].reshape(len(ours), -1)
+        if not members.size:
+            continue
+        others = np.sort(theirs[:, slice(*other)].reshape(len(theirs), -1))
+        below = np.stack([row.searchsorted(scores) for scores, row in zip(members, others, strict=True)])
+        upto, last = below.copy(), others.shape[1] - 1
+        for at in np.flatnonzero((others[each, np.minimum(below, last)] == members).any(1)):  # where some are tied
+            upto[at] = others[at].searchsorted(members[at], "right")
+        total += (below + upto).sum(1) / (2 * others.shape[1])
+    return np.asarray(total / ours[0].size)
+
+
 def parts_for(parts: int, ours: int, theirs: int, least: int) -> int:
     """Number of folds: no more than there are models of a kind, where that leaves ``least`` oracles to every fit."""
     count = min(parts, theirs, max(ours, 2))

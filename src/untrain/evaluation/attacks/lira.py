@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Annotated, ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from untrain.core.fields import Positive
-from untrain.evaluation.attacks._held_out import HeldOutScores, abouts, parts_for
-from untrain.evaluation.base import Array, Curve, Evaluator, Measured, Prepared, ScoreInfo
+from untrain.evaluation.attacks._held_out import HeldOutScores, abouts, areas, parts_for
+from untrain.evaluation.base import Array, Curve, Evaluator, Measured, Prepared, ScoreInfo, Splits
 from untrain.evaluation.observation import Observation
-from untrain.maths.likelihood_ratio import FLOOR, Gaussians, Variance, folds, gaussians, log_ratios, standardized, without
+from untrain.maths.likelihood_ratio import (
+    FLOOR,
+    Gaussians,
+    Variance,
+    fold_keys,
+    folds,
+    folds_of,
+    gaussians,
+    log_ratios,
+    standardized,
+    without,
+)
 
 _ONLINE = "needs original models; sees only what makes a model resemble the originals, not damage of another kind"
 _OFFLINE = "tests only whether margins are larger than the oracles'; all margins larger by a little count as much as a few by a lot"
@@ -65,6 +77,22 @@ class LiRA(Evaluator):
             scores |= dict.fromkeys(names, attack) if isinstance(attack, str) else attack.measures(prefix, trial.asks)
         return scores
 
+    def in_splits(self, splits: Splits) -> dict[str, Array] | None:
+        """The area of the online attack."""
+        like, m, k = splits.like, splits.ours.shape[1], splits.theirs.shape[1]
+        on_forget, count = like.side == "forget", parts_for(self.parts, m, k, 2)
+        if not splits.asks_only("mia_lira_auc") or like.original is None or min(k, len(like.original)) < 3 or not on_forget.any():
+            return None
+        inside, margins = self._inside(like, like.original, count), splits.pool[:, on_forget]
+        keys, found = fold_keys(margins), []
+        for block in splits.blocks(margins.shape[1]):
+            ours, theirs = margins[block.ours], margins[block.theirs]
+            our_folds, oracle_folds = folds_of(keys[block.ours], count), folds_of(keys[block.theirs], count)
+            outside = self._fit(theirs, oracle_folds, count)
+            ratios = [log_ratios(x, at, inside, outside) for x, at in ((ours, our_folds), (theirs, oracle_folds))]
+            found.append(areas(ratios[0], ratios[1], our_folds, oracle_folds))
+        return {"mia_lira_auc": np.concatenate(found)}
+
     def curves(self, trial: Prepared) -> dict[str, Curve]:
         """ROC curves by attack."""
         titles = {"mia_lira": "LiRA, online", "mia_lira_offline": "LiRA, offline"}
@@ -89,20 +117,23 @@ class LiRA(Evaluator):
         if trial.original is None or len(trial.original) < 3:
             have = "no" if trial.original is None else len(trial.original)
             return {"mia_lira": f"{have} original models: LiRA online needs at least 3", **attacks}
-        saw = trial.original
-        most = max(count, min(self.parts, len(saw)))  # one unlearned model does not cost half of the originals
-
-        def fit_originals() -> Gaussians:
-            here = saw[:, on_forget]
-            return self._fit(here, folds(here, most), most)
-
-        inside = trial.once(most, fit_originals)
+        inside = self._inside(trial, trial.original, count)
         online = HeldOutScores(
             log_ratios(ours, our_folds, inside, outside),
             log_ratios(theirs, oracle_folds, inside, outside),
             (our_folds, oracle_folds),
         )
         return {"mia_lira": online, **attacks}
+
+    def _inside(self, trial: Prepared, saw: Array, count: int) -> Gaussians:
+        """Fits of the originals without each fold, the same for all splits."""
+        most = max(count, min(self.parts, len(saw)))  # one unlearned model does not cost half of the originals
+
+        def fit_originals() -> Gaussians:
+            here = saw[:, trial.side == "forget"]
+            return self._fit(here, folds(here, most), most)
+
+        return trial.once(most, fit_originals)
 
     def _fit(self, sample: Array, fold: Array, count: int) -> Gaussians:
         return gaussians(sample, without(fold, count), self.variance, self.floor)

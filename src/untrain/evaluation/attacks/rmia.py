@@ -9,13 +9,14 @@ import numpy as np
 from pydantic import Field
 
 from untrain.core.fields import Count, Share
-from untrain.evaluation.attacks._held_out import HeldOutScores, abouts, parts_for
-from untrain.evaluation.base import Array, Curve, Evaluator, Measured, Prepared, ScoreInfo
+from untrain.evaluation.attacks._held_out import HeldOutScores, abouts, areas, parts_for
+from untrain.evaluation.base import Array, Curve, Evaluator, Measured, Prepared, ScoreInfo, Splits
 from untrain.evaluation.observation import Observation
-from untrain.maths.likelihood_ratio import folds, without
-from untrain.maths.relative_likelihood import marginals, means, relative
+from untrain.maths.likelihood_ratio import fold_keys, folds, folds_of, without
+from untrain.maths.relative_likelihood import marginals, means, offline_marginals, relative
 
 _WEAK = "compares with test examples, so it is coarse where these are few, and blind to what changes all outputs alike"
+_FAR = 0.9  # of ``a``: up to here what models that saw x add keeps sums of probabilities from 0
 
 
 class RMIA(Evaluator):
@@ -56,6 +57,27 @@ class RMIA(Evaluator):
         attack = self._attack(trial)
         return dict.fromkeys(self.scores, attack) if isinstance(attack, str) else dict(attack.measures("mia_rmia", trial.asks))
 
+    def in_splits(self, splits: Splits) -> dict[str, Array] | None:
+        """The area; where ``a`` is so near 1 that only logarithms keep small probabilities apart, splits go one by one."""
+        on_forget, on_test = (splits.like.side == side for side in ("forget", "test"))
+        m, k = splits.ours.shape[1], splits.theirs.shape[1]
+        asked = splits.asks_only("mia_rmia_auc") and self.a <= _FAR
+        if not asked or k < 2 or not on_forget.any() or not on_test.any():
+            return None
+        both, split = _columns(splits.pool, on_forget, on_test)
+        log_p, count, found = splits.pool[:, both], parts_for(self.parts, m, k, 1), []
+        keys, less_one = fold_keys(log_p[:, :split]), np.expm1(log_p.astype(np.float64))
+        for block in splits.blocks(len(both)):
+            at = [folds_of(keys[rows], count) for rows in (block.ours, block.theirs)]
+            usual = offline_marginals(less_one[block.theirs], without(at[1], count), self.a)
+            ratios = [
+                log_p[rows] - np.take_along_axis(usual, fold[..., None], 1)
+                for rows, fold in zip((block.ours, block.theirs), at, strict=True)
+            ]
+            ours, theirs = (relative(each[..., :split], each[..., split:], self.gamma) for each in ratios)
+            found.append(areas(ours, theirs, at[0], at[1]))
+        return {"mia_rmia_auc": np.concatenate(found)}
+
     def curves(self, trial: Prepared) -> dict[str, Curve]:
         """The ROC curve."""
         attack = self._attack(trial)
@@ -65,8 +87,7 @@ class RMIA(Evaluator):
         on_forget, on_test = trial.side == "forget", trial.side == "test"
         if len(trial.oracle) < 2 or not on_forget.any() or not on_test.any():
             return f"{len(trial.oracle)} oracles: at least 2 are needed, and examples to forget and to test on"
-        on_test &= ~np.isnan(trial.oracle[0])
-        both, split = np.r_[np.flatnonzero(on_forget), np.flatnonzero(on_test)], int(on_forget.sum())
+        both, split = _columns(trial.oracle, on_forget, on_test)
         log_p = [population[:, both] for population in (trial.unlearned, trial.oracle)]
         count = parts_for(self.parts, len(trial.unlearned), len(trial.oracle), 1)
         at = [folds(each[:, :split], count) for each in log_p]
@@ -78,3 +99,8 @@ class RMIA(Evaluator):
             return HeldOutScores(ours, theirs, (at[0], at[1]))
         medians = np.array([np.median(theirs[row]) for row in keep])
         return HeldOutScores(ours, theirs, (at[0], at[1]), (medians[at[0]], medians[at[1]]))
+
+
+def _columns(log_p: Array, on_forget: Array, on_test: Array) -> tuple[Array, int]:
+    """Columns of the forget examples and, after them, of the population; and how many of them are of the forget examples."""
+    return np.r_[np.flatnonzero(on_forget), np.flatnonzero(on_test & ~np.isnan(log_p[0]))], int(on_forget.sum())

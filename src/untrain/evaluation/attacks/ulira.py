@@ -10,7 +10,7 @@ from pydantic import Field
 
 from untrain.core.fields import Positive
 from untrain.evaluation.attacks._held_out import HeldOutScores, abouts
-from untrain.evaluation.base import Array, Curve, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
+from untrain.evaluation.base import Array, Curve, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo, Splits
 from untrain.evaluation.observation import Observation
 from untrain.maths.likelihood_ratio import FLOOR, Variance, calls, in_sample, leave_one_out, ulira
 
@@ -81,6 +81,19 @@ class ULiRA(Evaluator):
             return scores | attack.measures("mia_ulira", trial.asks) | rates
         one = Measure((Part(1, "unlearned", "forget", calls(attack.ours)),), joint=True)
         return scores | {f"mia_ulira_{self.form}": one}
+
+    def in_splits(self, splits: Splits) -> dict[str, Array] | None:
+        """The balanced accuracy."""
+        on_forget = splits.like.side == "forget"
+        asked = splits.asks_only("mia_ulira_accuracy") and self.form == "disjoint"
+        if not asked or min(splits.ours.shape[1], splits.theirs.shape[1]) < _LEAST or not on_forget.any():
+            return None
+        margins, found = splits.pool[:, on_forget], []
+        for block in splits.blocks(margins.shape[1]):
+            scores = ulira(margins[block.ours], margins[block.theirs], self.parts, self.variance, self.floor)
+            true_negatives = scores.share[..., None] * (1 - calls(scores.oracle))
+            found.append((calls(scores.unlearned).mean((1, 2)) + true_negatives.mean((1, 2))) / 2)
+        return {"mia_ulira_accuracy": np.concatenate(found)}
 
     def curves(self, trial: Prepared) -> dict[str, Curve]:
         """The ROC curve; only the disjoint form holds out models of both kinds."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
+from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo, Splits
 from untrain.evaluation.observation import SIDES, Observation
 
 _IDEAL = "what oracles score against other oracles: two retrained models do not agree everywhere either"
@@ -44,6 +44,17 @@ class Disagreement(Evaluator):
             part = Part(1, "unlearned", side, table[:, on_side])
             scores[f"disagreement_{side}"] = Measure((part,), joint=True) if on_side.any() else f"there are no {side} examples"
         return scores
+
+    def in_splits(self, splits: Splits) -> dict[str, Array] | None:
+        """The disagreement of each side in the mean over pairs of models; predictions of each pair are compared once."""
+        sides = [side for side in SIDES if splits.like.asks(f"disagreement_{side}") and (splits.like.side == side).any()]
+        found = {}
+        for side in sides:
+            predicted = splits.pool[:, splits.like.side == side]
+            apart = np.stack([(predicted != row).sum(1) for row in predicted])  # (p, p)
+            pairs = apart[splits.ours[:, :, None], splits.theirs[:, None, :]]
+            found[f"disagreement_{side}"] = pairs.mean((1, 2)) / predicted.shape[1]
+        return found
 
 
 def differing(ours: Array, theirs: Array) -> Array:

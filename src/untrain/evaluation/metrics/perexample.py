@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
+from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo, Splits
 from untrain.evaluation.observation import Observation
 from untrain.maths.conformal import excess, tails
 
@@ -62,3 +62,16 @@ class PerExample(Evaluator):
             name: Measure((Part(1, "both", "forget", table),), quantile=None if name == "example_fisher" else 1.0)
             for name, table in whole.items()
         }
+
+    def in_splits(self, splits: Splits) -> dict[str, Array] | None:
+        """All three."""
+        on_forget = splits.like.side == "forget"
+        if splits.theirs.shape[1] < 3 or not on_forget.any():
+            return None
+        margins, found = np.ascontiguousarray(splits.pool[:, on_forget].T), []  # (n, p)
+        for block in splits.blocks(len(margins)):
+            # Models lie side by side as in the tables of a single split, so that sums over them are the same to the last bit.
+            ours, theirs = (np.ascontiguousarray(margins[:, rows]).transpose(1, 2, 0) for rows in (block.ours, block.theirs))
+            z, unlikely = excess(ours, theirs), -np.log(tails(ours, theirs))
+            found.append((z.max(1), -z.min(1), unlikely.mean(1)))
+        return dict(zip(self.scores, map(np.concatenate, zip(*found, strict=True)), strict=True))

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from untrain.evaluation.base import Array
-from untrain.evaluation.scoring.resampling import number
 from untrain.maths.distributions import t_quantile
 
 ROUNDS = 40  # splits of the oracles, at most
 
-Measure = Callable[[Array, Array, frozenset[str]], Mapping[str, object]]
+# Rows of the pooled models, ours (b, m) and theirs (b, k), and the names of scores -> value in each split, (b,), or NaN.
+Measure = Callable[[tuple[Array, Array], frozenset[str]], Mapping[str, Array]]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ Floors = MutableMapping[tuple[frozenset[str], tuple[int, ...]], Mapping[str, flo
 
 
 def of_groups(
-    measure: Measure, ours: Array, theirs: Array, names: frozenset[str], seed: int = 0, known: Floors | None = None
+    measure: Measure, m: int, k: int, names: frozenset[str], seed: int = 0, known: Floors | None = None
 ) -> dict[str, Estimate]:
     """Estimate by how much scores exceed their floor, both against the same oracles.
 
@@ -66,9 +66,9 @@ def of_groups(
     without one of ours, the error takes it that ours spread as oracles do.
 
     Args:
-        measure: unlearned, oracles and the names of scores -> measures or reasons.
-        ours: what was prepared of the unlearned models, (m, n, ...).
-        theirs: of the oracles, (k, n, ...); with fewer than 2 m there is no estimate.
+        measure: values of scores in splits of the pooled models, of which ours are the first.
+        m: number of our models.
+        k: number of oracles; with fewer than 2 m there is no estimate.
         names: the scores.
         seed: of the splits.
         known: scores of groups of these oracles against the others, by names and group; those that are new are added. They are
@@ -77,25 +77,25 @@ def of_groups(
     Returns:
         Score name -> estimate, where there is one.
     """
-    m, k = len(ours), len(theirs)
     if k < 2 * m or k - m < 2:
         return {}
     rng = np.random.default_rng((seed, m, k))
+    orders = [rng.permutation(k) for _ in range(ROUNDS)]
+    cut = [tuple(sorted(order[:m].tolist())) for order in orders]  # of few oracles, groups are drawn again and again
+    rests = {group: np.sort(order[m:]) + m for group, order in zip(cut, orders, strict=True)}
+    known = {} if known is None else known
+    new = {group: rest for group, rest in rests.items() if (names, group) not in known}
+    floor = _scored(measure, [np.add(group, m) for group in new], list(new.values()), names)
+    known.update({(names, group): values for group, values in zip(new, floor, strict=True)})
+    scored = dict(zip(rests, _scored(measure, [np.arange(m)] * len(rests), list(rests.values()), names), strict=True))
     above: dict[str, list[float]] = {name: [] for name in names}
     floors: dict[str, list[float]] = {name: [] for name in names}
-    scored, known = {}, {} if known is None else known
-    for _ in range(ROUNDS):
-        order = rng.permutation(k)
-        group, rest = tuple(sorted(order[:m].tolist())), np.sort(order[m:])
-        if group not in scored:  # of few oracles, groups are drawn again and again
-            scored[group] = _numbers(measure(ours, theirs[rest], names))
-        if (names, group) not in known:
-            known[names, group] = _numbers(measure(theirs[list(group)], theirs[rest], names))
-        real, floor = scored[group], known[names, group]
-        for name in names & real.keys() & floor.keys():
-            floors[name].append(floor[name])
-            above[name].append(real[name] - floor[name])
-    spreads = _jackknife(measure, ours, theirs, names) if m > 1 else {}
+    for group in cut:
+        ours, theirs = scored[group], known[names, group]
+        for name in names & ours.keys() & theirs.keys():
+            floors[name].append(theirs[name])
+            above[name].append(ours[name] - theirs[name])
+    spreads = _jackknife(measure, m, k, names) if m > 1 else {}
     estimates = {}
     for name in names:
         if len(floors[name]) == ROUNDS:
@@ -105,9 +105,12 @@ def of_groups(
     return estimates
 
 
-def _numbers(measured: Mapping[str, object]) -> dict[str, float]:
-    """Values of the scores that have one."""
-    return {name: number(m) for name, m in measured.items() if m is not None and not isinstance(m, str)}  # type: ignore[arg-type]
+def _scored(measure: Measure, ours: list[Array], theirs: list[Array], names: frozenset[str]) -> list[dict[str, float]]:
+    """Values of the scores that have one, of each split."""
+    if not ours:
+        return []
+    values = measure((np.stack(ours), np.stack(theirs)), names)
+    return [{n: float(v[at]) for n, v in values.items() if not np.isnan(v[at])} for at in range(len(ours))]
 
 
 def _error(ours: float, group: float, m: int, k: int) -> tuple[float, float]:
@@ -129,14 +132,9 @@ def _error(ours: float, group: float, m: int, k: int) -> tuple[float, float]:
     return float(np.sqrt(score + floor)), (score + floor) ** 2 / (score**2 / (m - 1) + floor**2 / (k - 1))
 
 
-def _jackknife(measure: Measure, ours: Array, theirs: Array, names: frozenset[str]) -> dict[str, float]:
+def _jackknife(measure: Measure, m: int, k: int, names: frozenset[str]) -> dict[str, float]:
     """Standard error of each score over our models, where it is defined without one of them."""
-    m = len(ours)
-    each = [measure(ours[np.delete(np.arange(m), at)], theirs, names) for at in range(m)]
-    errors = {}
-    for name in names:
-        values = [e.get(name) for e in each]
-        if not any(v is None or isinstance(v, str) for v in values):
-            numbers = np.array([number(v) for v in values])  # type: ignore[arg-type]
-            errors[name] = float(np.sqrt((m - 1) / m * ((numbers - numbers.mean()) ** 2).sum()))
-    return errors
+    without = [np.delete(np.arange(m), at) for at in range(m)]
+    values = measure((np.stack(without), np.tile(np.arange(m, m + k), (m, 1))), names)
+    there = {name: v for name, v in values.items() if name in names and not np.isnan(v).any()}
+    return {name: float(np.sqrt((m - 1) / m * ((v - v.mean()) ** 2).sum())) for name, v in there.items()}

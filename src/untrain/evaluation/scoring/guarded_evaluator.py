@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from untrain.core.errors import OutOfMemory, RunFailed, UntrainError
 from untrain.core.foreign import foreign
 from untrain.core.ownership import is_ours
-from untrain.evaluation.base import Array, Curve, Evaluator, Measured, Prepared
+from untrain.evaluation.base import Array, Curve, Evaluator, Measured, Prepared, Splits
 from untrain.evaluation.observation import Observation
 
 T = TypeVar("T")
@@ -73,6 +73,10 @@ class _Guarded:
         """As the evaluator does; called for hundreds of splits, it is the first time that replaced functions are looked for."""
         first, self._evaluated = not self._evaluated, True
         return self._call(self.evaluator.evaluate, trial, first)
+
+    def in_splits(self, splits: Splits) -> Mapping[str, Array] | None:
+        """As the evaluator does."""
+        return self._call(self.evaluator.in_splits, splits)
 
     def curves(self, trial: Prepared) -> Mapping[str, Curve]:
         """As the evaluator does; none where it fails."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
-from untrain.evaluation.base import Array, Evaluator, Prepared, ScoreInfo, Verdict
+from untrain.evaluation.base import Array, Evaluator, Prepared, ScoreInfo, Splits, Verdict
 from untrain.evaluation.lazy_stack import joined
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.design import LEVEL, SPLITS, can_decide, smallest_p
 from untrain.evaluation.scoring.effect_size import Estimate, Floors, of_groups, of_models
-from untrain.evaluation.scoring.resampling import aims_at_zero, joint, number, per_model
+from untrain.evaluation.scoring.resampling import aims_at_zero, joint, per_model
+from untrain.evaluation.scoring.splits import values_in
 from untrain.maths import permutation
 
 _STEADY = 50  # no error is taken for smaller than this part of the margin, so that chance agreement is not evidence
@@ -132,36 +132,34 @@ def _tested(case: Case, outputs: Observation, orders: Array, size: int, estimate
     abouts = {name: a for name, a in case.evaluator.scores.items() if a.margin is not None}
     if not abouts:
         return {}
-    pool = joined(case.ready["unlearned"], case.ready["oracle"])
-    noisy, side, kept = bool(np.any(outputs.labels != outputs.true)), np.asarray(outputs.side), dict[Hashable, Any]()
+    ours, theirs = case.ready["unlearned"], case.ready["oracle"]
+    pool = joined(ours, theirs)
+    noisy, side = bool(np.any(outputs.labels != outputs.true)), np.asarray(outputs.side)
+    trial = Prepared(ours, theirs, side, noisy, case.ready.get("original"), frozenset(abouts))
 
-    def measure(ours: Array, theirs: Array, only: frozenset[str]) -> Mapping[str, object]:
-        return case.evaluator.evaluate(Prepared(ours, theirs, side, noisy, case.ready.get("original"), only, kept))
+    def measure(groups: tuple[Array, Array], only: frozenset[str]) -> Mapping[str, Array]:
+        return values_in(case.evaluator, Splits(pool, *groups, replace(trial, only=only)))
 
     by_score, anew = {}, {}
-    wanted = frozenset(abouts)
-    real = measure(case.ready["unlearned"], case.ready["oracle"], wanted)
-    whole = measure(pool, pool, wanted)
+    real = case.evaluator.evaluate(trial)
+    whole = case.evaluator.evaluate(replace(trial, unlearned=pool, oracle=pool))
     for name, about in abouts.items():
         here, everyone = real.get(name), whole.get(name)
         if here is None or isinstance(here, str):
             continue
-        if not isinstance(everyone, str) and not joint(everyone) and len(values := per_model(everyone)):  # type: ignore[arg-type]
-            estimate = of_models(values[:size], values[size:]) if estimated else None
-            by_score[name] = _steady(about, *permutation.differences(values, orders, size), estimate)
+        if not isinstance(everyone, str) and not joint(everyone) and len(each := per_model(everyone)):  # type: ignore[arg-type]
+            estimate = of_models(each[:size], each[size:]) if estimated else None
+            by_score[name] = _steady(about, *permutation.differences(each, orders, size), estimate)
         else:
             anew[name] = about
     if anew:
         wanted = frozenset(anew)
-        each = []
-        for order in orders:  # the tables of a split go before those of the next are made
-            by_name = measure(pool[order[:size]], pool[order[size:]], wanted)
-            each.append({name: number(by_name[name]) for name in anew})  # type: ignore[arg-type]
-        groups = case.ready["unlearned"], case.ready["oracle"]
-        estimates = of_groups(measure, *groups, wanted, known=case.floors) if estimated else {}
+        values_by_name = measure((orders[:, :size], orders[:, size:]), wanted)
+        estimates = of_groups(measure, len(ours), len(theirs), wanted, known=case.floors) if estimated else {}
         for name, about in anew.items():
-            values = np.array([e[name] for e in each])
-            by_score[name] = _steady(about, *permutation.apart(values), estimates.get(name))
+            values = values_by_name.get(name)
+            if values is not None and not np.isnan(values).any():  # a score that lacks in a split cannot be tested
+                by_score[name] = _steady(about, *permutation.apart(values), estimates.get(name))
     return by_score
 
 

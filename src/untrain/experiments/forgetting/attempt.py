@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from untrain.experiments.forgetting.opened_model import OpenedModel
 from untrain.experiments.forgetting.price import Method, StepPrice
 from untrain.experiments.forgetting.recorded import kept_for
 from untrain.experiments.forgetting.requests import forget_set_of
+from untrain.maths.unseen_aim import Aim, even_aim
+from untrain.maths.unseen_likeness import Likeness
 from untrain.training.problem import Problem, problem
 from untrain.training.step_watchers import StepLog, watching_steps
 from untrain.training.training_record import TrainingRecord
@@ -26,6 +28,21 @@ from untrain.unlearners.outcome import Outcome
 from untrain.unlearners.retrain import Retrain
 
 Finding = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AutomaticChoices:
+    """Limits of 'auto'.
+
+    Args:
+        budget: share of training again that all approximate tries together may cost.
+        gap: largest distance of the area from the aim.
+        retrain_within: seconds of training again within which nothing else is tried first.
+    """
+
+    budget: float
+    gap: float
+    retrain_within: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +56,13 @@ class TrySetting:
         sides: examples by which models are judged.
         before: the original model on these.
         tolerance: what a model may lose.
-        gap: largest distance of the area from one half.
+        choices: limits of 'auto'.
         price: of a step.
-        budget: share of training again that all approximate tries together may cost.
         seed: of every draw.
         log: takes the events of tries; None where nobody does.
         record: of the training; None where there is none.
+        aim: area that is expected of a model which never saw the rows; None takes one half for granted.
+        aiming: how the aim was made, for JSON; empty where it was not.
     """
 
     opened: OpenedModel
@@ -53,12 +71,21 @@ class TrySetting:
     sides: Sides
     before: Judgement
     tolerance: Tolerance
-    gap: float
+    choices: AutomaticChoices
     price: StepPrice
-    budget: float
     seed: int
     log: Log | None = None
     record: TrainingRecord | None = None
+    aim: Aim | None = None
+    aiming: Finding = field(default_factory=dict)
+
+    def aim_of(self, alike: Likeness) -> Aim:
+        """The aim, which is one half for an area of rows for which there is none."""
+        return even_aim(alike) if self.aim is None else self.aim
+
+    def met(self, alike: Likeness) -> bool:
+        """Return whether forgotten rows look as to a model that never saw them."""
+        return self.aim_of(alike).met(alike, self.choices.gap)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +166,7 @@ def _attempt(setting: TrySetting, method: Method, limit: float | None) -> Try:
     document = {
         "method": name, "failed": "", "cost": asdict(outcome.cost), "share": _share(setting, spent.flops),
         "guard": asdict(outcome.guard), "validation": after.held_out.document(), "retain": after.retain.document(),
-        "forget": after.forget.document(), "alike": alike_document(after.alike, setting.gap), "alarms": found,
+        "forget": after.forget.document(), "alike": alike_document(after.alike, setting.choices.gap, setting.aim), "alarms": found,
         "notes": [*outcome.notes, *notes],
     }  # fmt: skip
     return Try(name, replace(outcome, model=model), after, found, "", document)

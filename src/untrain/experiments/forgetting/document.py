@@ -19,6 +19,7 @@ from untrain.experiments.forgetting.attempt import Try
 from untrain.experiments.forgetting.measurements import Judgement, Sides, alike_document
 from untrain.experiments.forgetting.opened_model import OpenedModel
 from untrain.experiments.forgetting.requests import DrawnRequest
+from untrain.experiments.forgetting.tries import ChosenTry
 
 Document = dict[str, Any]
 WITHOUT_AUDIT = "what an attacker could find who has retrained models or the old checkpoint: that takes an audit (--audit)"
@@ -68,6 +69,19 @@ def begun(
 def _twins_stay(plan: Document) -> list[str]:
     count = 0 if plan["twins"]["included"] else plan["twins"]["exact"] + plan["twins"]["near"]
     return [f"{count} rows that stay and are like a forgotten one"] if count else []
+
+
+def tried(choice: ChosenTry, before: Document) -> Document:
+    """All that is known once methods were tried: what they did, the aim, and the original's figures beside it.
+
+    Args:
+        choice: among the tries.
+        before: figures of the original.
+    """
+    setting = choice.setting
+    alike = alike_document(setting.before.alike, setting.choices.gap, setting.aim)
+    tries = [each.document for each in choice.tries]
+    return {"tries": tries, "why": choice.why, "aim": setting.aiming or None, "before": {**before, "alike": alike}}
 
 
 def ended(chosen: Try, accept_damage: bool) -> Document:

@@ -17,7 +17,8 @@ from untrain.experiments.forgetting.writing import sidecar_of, usual_place
 Document = dict[str, Any]
 ALIKE = (
     ("model", "sha256"), ("data", "digest"), ("request", "digest"), ("seed",), ("plan", "method"),
-    ("plan", "retraining", "learner"),
+    ("plan", "retraining", "learner"), ("valid", "sha256"), ("measured_on",), ("plan", "auto", "budget"), ("plan", "auto", "gap"),
+    ("plan", "auto", "retrain_within"), ("before", "alike", "most"),
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from torch import nn
 from untrain.core.errors import DataError, MissingExtra, ModelError
 from untrain.data.examples import Examples
 from untrain.data.readers.damage import reading
+from untrain.data.readers.held_arrays import is_sparse
 from untrain.data.readers.numpy_files import read_numpy
 from untrain.data.understood import Understood
 from untrain.experiments.forgetting.opened_model import OpenedModel
@@ -122,17 +123,18 @@ def _examples(made: Estimated, data: Understood) -> Examples:
     y, names, _ = data.classes(names, len(names))
     inputs = data.inputs
     wide = getattr(made.estimator, "n_features_in_", None)
-    if data.roles.kind != "text" and wide is not None and inputs.reshape(len(inputs), -1).shape[1] != wide:
+    rows = inputs.tolist() if data.roles.kind == "text" else inputs if is_sparse(inputs) else inputs.reshape(len(inputs), -1)
+    if data.roles.kind != "text" and wide is not None and rows.shape[1] != wide:
         columns = ", ".join(data.roles.x)
         raise DataError(
-            f"{data.table.source} has {inputs.reshape(len(inputs), -1).shape[1]} inputs ({columns[:80]}), and the estimator takes "
-            f"{wide}: name its columns in order, with --x COLUMN for each"
+            f"{data.table.source} has {rows.shape[1]} inputs ({columns[:80]}), and the estimator takes {wide}: name its columns in "
+            "order, with --x COLUMN for each"
         )
-    x = inputs.tolist() if data.roles.kind == "text" else inputs.reshape(len(inputs), -1)
     with reading(f"{data.table.source} does not fit the estimator"):
-        shown = made.examples(x, np.array(classes, dtype=made.classes.dtype if made.classes is not None else None)[y], data.ids)
+        shown = made.examples(rows, np.array(classes, dtype=made.classes.dtype if made.classes is not None else None)[y], data.ids)
     more = data.examples(names, len(names), x=np.zeros((len(data), 1), dtype=np.float32))
-    return replace(shown, ids=more.ids, columns=more.columns, owner=more.owner, categories=names)
+    further = {**more.columns, "text": inputs} if data.roles.kind == "text" else more.columns
+    return replace(shown, ids=more.ids, columns=further, owner=more.owner, categories=names)
 
 
 def _skops() -> ModuleType:

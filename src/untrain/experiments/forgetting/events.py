@@ -35,9 +35,12 @@ def try_event(finding: Mapping[str, Any]) -> Event:
 
 
 def ended_events(document: Mapping[str, Any]) -> Iterator[Event]:
-    """The figures before and after, and the end."""
+    """The figures before and after, those of the audit where one was made, and the end."""
     for when in ("before", "after"):
         yield Event("score", when, None, finite(_figures(document[when])))
+    if "audit" in document:
+        scores = {name: each.get("value") for name, each in document["audit"]["scores"].items()}
+        yield Event("score", "audit", None, finite(scores))
     facts = {"checkpoint": document["out"]["path"], "sha256": document["out"]["sha256"], "method": document["method"]}
     yield Event("ended", WORK, None, {"seconds": document["seconds"]}, facts)
 

@@ -18,6 +18,7 @@ from torch import nn
 from untrain.core.errors import BadInput, ModelError, RunFailed
 from untrain.core.metering import metered
 from untrain.core.seeds import seed_of
+from untrain.evaluation.observers.base import Observer
 from untrain.experiments.audits.audit_record import FOR_ONE, models_by_role, publish_audit, stand_in
 from untrain.experiments.audits.checkpoints import read_state
 from untrain.experiments.audits.store_models import store_checkpoints
@@ -28,16 +29,11 @@ from untrain.experiments.forgetting.opened_model import OpenedModel
 from untrain.experiments.forgetting.own_data import own_data
 from untrain.experiments.forgetting.proxy import proxy_document
 from untrain.experiments.forgetting.requests import DrawnRequest
-from untrain.experiments.forgetting.training_script import (
-    Scripted,
-    ScriptJob,
-    ScriptOptions,
-    TrainingScript,
-    past_seconds,
-    train_by_script,
-)
+from untrain.experiments.forgetting.training_command import TrainingScript
+from untrain.experiments.forgetting.training_script import Scripted, ScriptJob, ScriptOptions, past_seconds, train_by_script
 from untrain.experiments.jobs import load_model
 from untrain.experiments.keys import Job, model_key
+from untrain.experiments.observations import observe_models
 from untrain.experiments.planning import plan
 from untrain.experiments.price import Price, price, spread_over
 from untrain.experiments.run_options import ReportOptions, RunOptions
@@ -66,6 +62,7 @@ class AuditChoices:
         workers: processes of the script at once.
         threads: of torch.
         on_progress: called with progress.
+        observers: what looks at the models themselves, such as after more training or in few bits.
     """
 
     oracles: int | None = None
@@ -74,6 +71,7 @@ class AuditChoices:
     workers: int = 1
     threads: int = 1
     on_progress: OnProgress | None = None
+    observers: tuple[Observer, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,13 +191,13 @@ def refuse_unlistable(ids: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]) -> 
         )
 
 
-def evidence(planned: PlannedAudit, model: nn.Module, name: str, sides: Sides, folder: Path) -> Document:
+def evidence(planned: PlannedAudit, model: nn.Module, made: Document, sides: Sides, folder: Path) -> Document:
     """Train what the store lacks, compare a new checkpoint with it, and write the report.
 
     Args:
         planned: the audit.
         model: the new checkpoint's.
-        name: of the method.
+        made: document of the new checkpoint, with its method and the aim that this had.
         sides: examples by which models were judged without oracles.
         folder: where the report goes.
 
@@ -217,13 +215,16 @@ def evidence(planned: PlannedAudit, model: nn.Module, name: str, sides: Sides, f
     judged = (load_model(scene, store.tensors(key, "weights"), planned.seed) for key in dict.fromkeys(keys["oracle"]))
     likenesses = [judge(each, sides, planned.opened.task).alike for each in chain([model], judged)]  # one in memory at a time
     keys["oracle"] = stand_in(keys["oracle"], 1) if alike else keys["oracle"]
-    models = models_by_role(ours, keys["oracle"], [*first, *keys["original"]], name)
+    models = models_by_role(ours, keys["oracle"], [*first, *keys["original"]], made["method"])
     options = RunOptions(setting, on_progress=choices.on_progress)
     counts = ModelCounts(1, len(keys["oracle"]), planned.seed)
-    more: Document = {**options.stated, **({"warnings": list(dict.fromkeys(meter.notes))} if meter.notes else {})}
+    observed = observe_models(scene, choices.observers, models, planned.seed, store, setting, choices.on_progress)
+    more: Document = {**options.stated, **observed, **({"warnings": list(dict.fromkeys(meter.notes))} if meter.notes else {})}
     entry = save_run(scene, models, counts, store, setting, more, inputs=False)
     run = publish_audit(entry, store, options, ReportOptions(folder, images=False), cost)
-    proxy = proxy_document(likenesses[0], likenesses[1:])
+    aim = made.get("aim") or {}
+    known = {} if aim.get("failed", "none") else {"aim": aim["area"], "error": aim["error"]}
+    proxy = proxy_document(likenesses[0], likenesses[1:], **known)
     return _document(planned, run, folder) | {"proxy": proxy, "seconds": time.perf_counter() - began}
 
 

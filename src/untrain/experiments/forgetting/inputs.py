@@ -86,7 +86,7 @@ def transformed(data: Understood, change: Callable[[Any], Any]) -> Array | Ragge
         DataError: it returns something else, rows of several shapes, or another result for the same row.
     """
     name = getattr(change, "__qualname__", type(change).__name__)
-    cells = data.inputs.tolist() if data.roles.kind == "text" else [_cell(row) for row in data.inputs]
+    cells = data.inputs.tolist() if data.roles.kind == "text" else [_cell(row) for row in array_or_file(data.inputs, "x")]
     with foreign(f"transform={name}", draws=True):
         arrays = [np.atleast_1d(array_or_file(change(each), "x")) for each in cells]
         again = [np.atleast_1d(array_or_file(change(each), "x")) for each in cells[:ASKED_TWICE]]

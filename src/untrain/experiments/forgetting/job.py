@@ -20,8 +20,8 @@ from untrain.data.near_duplicates import exact_twins
 from untrain.data.requests.ids import Ids
 from untrain.data.requests.verbs import covered
 from untrain.data.understood import understand
-from untrain.experiments.forgetting.attempt import Try, TrySetting, attempt, model_of
-from untrain.experiments.forgetting.document import begun, ended, with_audit
+from untrain.experiments.forgetting.attempt import AutomaticChoices, Try, TrySetting, attempt, model_of
+from untrain.experiments.forgetting.document import begun, ended, tried, with_audit
 from untrain.experiments.forgetting.earlier import audited_later, candidates
 from untrain.experiments.forgetting.events import begun_event, ended_events
 from untrain.experiments.forgetting.evidence import AuditChoices, PlannedAudit, evidence, plan_audit
@@ -31,9 +31,11 @@ from untrain.experiments.forgetting.opening import open_model
 from untrain.experiments.forgetting.plan import plan_document, plan_lines
 from untrain.experiments.forgetting.price import Method, step_price
 from untrain.experiments.forgetting.recorded import note_unseen, open_recorded
-from untrain.experiments.forgetting.requests import DrawnRequest, GivenRequest, draw, forget_set_of, twins_left
-from untrain.experiments.forgetting.tries import automatic
-from untrain.experiments.forgetting.writing import folder_of_audit, place_of, write_checkpoint, write_document
+from untrain.experiments.forgetting.requests import DrawnRequest, GivenRequest, draw, forget_set_of
+from untrain.experiments.forgetting.surrogate import automatic_document
+from untrain.experiments.forgetting.tries import ChosenTry, automatic
+from untrain.experiments.forgetting.twins import twins_left
+from untrain.experiments.forgetting.writing import folder_of_audit, place_of, write_audited, write_checkpoint
 from untrain.experiments.scenarios._set_apart import set_apart
 from untrain.maths.damage import allowed_rise
 
@@ -54,8 +56,7 @@ class ForgetJob:
         columns: of the data.
         choices: about the model.
         method: to run; None for 'auto'.
-        budget: share of training again that cheaper methods together may cost.
-        gap: largest distance of the area from one half.
+        automatic: limits of 'auto'.
         tolerance: what the model may lose.
         twins: which twins of forgotten rows go too: '', 'exact' or 'near'.
         out: where the new checkpoint goes; None for beside the old one.
@@ -74,8 +75,7 @@ class ForgetJob:
     columns: DataChoices
     choices: ModelChoices
     method: Method | None
-    budget: float
-    gap: float
+    automatic: AutomaticChoices
     tolerance: Tolerance
     twins: str
     out: str | Path | None
@@ -112,13 +112,14 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
     retain = len(opened.train) - len(drawn.forget_set.rows)
     price = step_price(opened.model, opened.learner, opened.task, opened.train, retain)
     plan = plan_document(opened, drawn, twins, price, job.method, included)
+    plan["auto"] = None if job.method is not None else automatic_document(opened, price, retain, job.automatic)
     if planned is not None:
         plan["audit"] = planned.cost.document()
     for line in (*notes, *plan_lines(plan), *([] if planned is None else planned.lines())):
         job.say(line)
     sides, shown = _sides(opened, drawn)
     before = _judged(opened, sides)
-    given = {"data": job.data, "valid": job.valid, "seed": job.seed, "budget": job.budget, "gap": job.gap}
+    given = {"data": job.data, "valid": job.valid, "seed": job.seed, "budget": job.automatic.budget, "gap": job.automatic.gap}
     document = begun(given, opened, drawn, plan, sides, before, notes)
     if dry_run:
         return {**document, "dry_run": True}
@@ -127,28 +128,35 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
         place = f"#{opened.place}" if opened.place and "#" in str(job.model) else ""
         model = open_model(f"{earlier['out']['path']}{place}", data, valid, job.choices).model
         job.say(f"{earlier['out']['path']} is of this very request, and is audited now")
-        return _audited(planned, earlier, model, sides)
+        _emit(job, begun_event(document))
+        return _ended(job, _audited(planned, earlier, model, sides))
     out = place_of(opened.path, job.out) if there else out
     setting = TrySetting(
-        opened, drawn.forget_set, shown, sides, before, job.tolerance, job.gap, price, job.budget, job.seed, job.log, record
+        opened, drawn.forget_set, shown, sides, before, job.tolerance, job.automatic, price, job.seed, job.log, record
     )  # fmt: skip
     _emit(job, begun_event(document))
-    tries, chosen, why = _tried(job, setting)
-    document |= {"tries": [each.document for each in tries], "why": why}
+    choice = _tried(job, setting)
+    chosen = choice.chosen
+    document |= tried(choice, document["before"])
     if chosen is None or (chosen.alarms and not job.accept_damage):
-        raise _alarm(tries, document, job.method is None)
+        raise _alarm(choice.tries, document, job.method is None)
     document |= ended(chosen, job.accept_damage)
     if note := _unlike(opened, chosen, before):
         document["method_notes"] = [*document["method_notes"], note]
     document["seconds"] = time.perf_counter() - began
     with metered() as meter:
-        whole = write_checkpoint(opened, model_of(chosen), out, document)
+        whole = write_checkpoint(opened, model_of(chosen), out, document, with_card=planned is None)
     for note in meter.notes:
         job.say(note)
-    for event in ended_events(whole):
-        _emit(job, event)
     whole["notes"] = [*whole["notes"], *meter.notes]
-    return whole if planned is None else _audited(planned, whole, model_of(chosen), sides)
+    return _ended(job, whole if planned is None else _audited(planned, whole, model_of(chosen), sides))
+
+
+def _ended(job: ForgetJob, document: Document) -> Document:
+    """The document, after the last events about it."""
+    for event in ended_events(document):
+        _emit(job, event)
+    return document
 
 
 def _unlike(opened: OpenedModel, chosen: Try, before: Judgement) -> str:
@@ -172,13 +180,11 @@ def _audited(planned: PlannedAudit, document: Document, model: nn.Module, sides:
     """
     out = Path(document["out"]["path"])
     try:
-        found = evidence(planned, model, document["method"], sides, folder_of_audit(out))
+        found = evidence(planned, model, document, sides, folder_of_audit(out))
     except (BadInput, RunFailed) as error:
         again = "the same command tries the audit again"
         raise RunFailed(f"{out} is written, and its audit failed: {error}; {again}") from error
-    whole = with_audit(document, found)
-    write_document(whole)
-    return whole
+    return write_audited(with_audit(document, found))
 
 
 def _emit(job: ForgetJob, event: Event) -> None:
@@ -266,14 +272,14 @@ def _judged(opened: OpenedModel, sides: Sides) -> Judgement:
     return before
 
 
-def _tried(job: ForgetJob, setting: TrySetting) -> tuple[list[Try], Try | None, str]:
+def _tried(job: ForgetJob, setting: TrySetting) -> ChosenTry:
     if job.method is None:
         return automatic(setting, job.say)
     made = attempt(setting, job.method)
     job.say(made.to_text())
     if made.reason:
         raise RunFailed(made.reason)
-    return [made], made, "the user named it"
+    return ChosenTry([made], made, "the user named it", setting)
 
 
 def _alarm(tries: list[Try], document: Document, automatic_choice: bool) -> DamageAlarm:

@@ -11,6 +11,7 @@ from torch import nn
 
 from untrain.data.examples import Examples
 from untrain.maths.damage import allowed_fall, allowed_rise, allowed_unseen_rise
+from untrain.maths.unseen_aim import Aim, even_aim
 from untrain.maths.unseen_likeness import Likeness, likeness
 from untrain.models.inference import predict
 from untrain.models.tasks.base import Task
@@ -93,12 +94,14 @@ class Judgement:
         held_out: on the examples whose accuracy is watched.
         retain: on those that stay.
         forget: on those to forget.
+        unseen: on those that it has never seen; None where there are none.
         alike: how much forgotten rows look like unseen ones; None where there are none of these.
     """
 
     held_out: OutputMeasures
     retain: OutputMeasures
     forget: OutputMeasures
+    unseen: OutputMeasures | None
     alike: Likeness | None
 
 
@@ -110,13 +113,13 @@ def judge(model: nn.Module, sides: Sides, task: Task) -> Judgement:
     """
     held_out, retain, forget = (measure(model, each, task) for each in (sides.held_out, sides.retain, sides.forget))
     if sides.unseen is None:
-        return Judgement(held_out, retain, forget, None)
+        return Judgement(held_out, retain, forget, None, None)
     unseen = held_out if sides.unseen is sides.held_out else measure(model, sides.unseen, task)
-    classes = [_classes(each) for each in (sides.forget, sides.unseen)]
-    return Judgement(held_out, retain, forget, likeness(forget.loss, unseen.loss, *classes))
+    classes = [classes_of(each) for each in (sides.forget, sides.unseen)]
+    return Judgement(held_out, retain, forget, unseen, likeness(forget.loss, unseen.loss, *classes))
 
 
-def _classes(examples: Examples) -> Array:
+def classes_of(examples: Examples) -> Array:
     """Numbers of classes, (n,); one for all where targets are rows of tokens."""
     y = np.asarray(examples.y[:].cpu().numpy())
     return y if y.ndim == 1 else np.zeros(len(y), dtype=np.int64)
@@ -169,9 +172,17 @@ def alarm_text(alarm: Finding) -> str:
     return f"{moved}, and a {noun} of {alarm['allowed']:.3f} is allowed"
 
 
-def alike_document(alike: Likeness | None, most: float) -> Finding | None:
-    """Likeness of forgotten rows to unseen ones, for JSON; None where that is not known."""
+def alike_document(alike: Likeness | None, most: float, aim: Aim | None = None) -> Finding | None:
+    """Likeness of forgotten rows to unseen ones, for JSON; None where that is not known.
+
+    Args:
+        alike: how much they look alike.
+        most: how far from the aim the area may be.
+        aim: area that is expected of a model which never saw the forgotten rows; None takes one half for granted.
+    """
     if alike is None or not alike.compared:
         return None
+    aim = even_aim(alike) if aim is None else aim
     numbers = {name: None if math.isnan(value) else value for name, value in alike._asdict().items()}
-    return {**numbers, "most": most, "met": alike.met(most), "within": max(most, alike.error)}
+    aims = {"aim": aim.area, "aim_error": aim.error, "granted": aim.granted}
+    return {**numbers, **aims, "most": most, "met": aim.met(alike, most), "within": aim.within(most)}

@@ -11,6 +11,7 @@ from untrain.data.examples import take
 from untrain.experiments.forgetting.opened_model import OpenedModel
 from untrain.experiments.forgetting.price import Method, StepPrice
 from untrain.experiments.forgetting.requests import DrawnRequest
+from untrain.experiments.forgetting.surrogate import surrogate_line
 from untrain.experiments.price import duration
 
 Finding = dict[str, Any]
@@ -92,6 +93,8 @@ def plan_lines(plan: Finding) -> list[str]:
         lines.append(f"training again: {cost}{assumed}")
     own = "" if plan["seconds"] is None else f", about {duration(plan['seconds'])}"
     lines.append(f"method: {plan['method']}{own}")
+    if plan["auto"] and plan["auto"]["surrogates"]:
+        lines.append(surrogate_line(plan["auto"]["surrogates"]))
     if again["seconds"] and again["seconds"] < 60 and not again["obstacle"] and plan["method"] not in ("auto", "Retrain()"):
         lines.append("training again is as cheap as this: --method Retrain is surer")
     return lines

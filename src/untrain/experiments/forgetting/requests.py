@@ -17,11 +17,12 @@ from untrain.core.metering import add_note, metered
 from untrain.core.paths import user_path
 from untrain.core.spec import parse
 from untrain.core.work_files import scratch
+from untrain.data.column_roles import listed
 from untrain.data.examples import Examples, take
 from untrain.data.fingerprint import request_digest
 from untrain.data.id_index import Id, IdIndex, some
 from untrain.data.id_lists import ids_in_file, ids_named
-from untrain.data.near_duplicates import exact_twins, near_duplicates
+from untrain.data.readers.held_arrays import is_frame
 from untrain.data.readers.id_files import KINDS, Reading, read_words
 from untrain.data.readers.text_tables import content, tables
 from untrain.data.requests._rows_by_id import rows_of
@@ -29,7 +30,9 @@ from untrain.data.requests.base import ForgetSet, Request, corrects
 from untrain.data.requests.owner import Owner
 from untrain.data.requests.resolve import request
 from untrain.data.requests.where import Where
+from untrain.data.understood import CLASS_NAME
 
+HELD = "such as forget=frame['id']"
 LISTED, MANY = 20, 10_000  # ids that a message lists, and words of a file that are looked for in other columns
 
 
@@ -39,7 +42,7 @@ class GivenRequest:
 
     Args:
         forget: path of a file of ids, '-' for standard input, ids with commas between, or the spelling of a request; from Python
-            also a request or a list of ids.
+            also a request, ids in a list, an array or a column of a data frame, or a mask with one truth value per row.
         where: a rule on columns, such as "label == 3".
         classes: names or numbers of classes.
         owners: owners whose rows go.
@@ -84,7 +87,7 @@ def draw(asked: GivenRequest, train: Examples) -> DrawnRequest:
     """
     refuse_several(asked)
     if asked.where:
-        return _by_request(Where(rule=asked.where), train)
+        return _by_rule(asked.where, train)
     if asked.classes:
         by = Where(rule=f"label in ({', '.join(str(_class(word, train)) for word in asked.classes)},)")
         return replace(_by_request(by, train), spelled=f"class {', '.join(asked.classes)}")
@@ -99,14 +102,25 @@ def refuse_several(asked: GivenRequest) -> None:
     Raises:
         RequestError: it does.
     """
+    nothing = asked.forget is None or (isinstance(asked.forget, str) and asked.forget == "")
     given = {
-        "--forget": asked.forget is not None and asked.forget != "", "--where": asked.where,
+        "--forget": not nothing, "--where": asked.where,
         "--forget-class": asked.classes, "--forget-owner": asked.owners,
     }  # fmt: skip
     named = [name for name, value in given.items() if value]
     if len(named) != 1:
         ways = ", ".join(given)
         raise RequestError(f"say what to forget by one of {ways}" + (f"; {' and '.join(named)} are given" if named else ""))
+
+
+def _by_rule(rule: str, train: Examples) -> DrawnRequest:
+    try:
+        return _by_request(Where(rule=rule), train)
+    except RequestError as error:
+        if "'label' is numbers" not in str(error) or CLASS_NAME not in train.columns:
+            raise
+        such = train.categories[0] if train.categories else "cat"
+        raise RequestError(f"{error}; names of classes are in {CLASS_NAME}, as in {CLASS_NAME} == {such!r}") from None
 
 
 def _by_request(by: Request, train: Examples) -> DrawnRequest:
@@ -130,7 +144,7 @@ def _by_list(asked: GivenRequest, train: Examples) -> DrawnRequest:
         return _by_request(forget, train)
     index = IdIndex(train.ids)
     how = Reading(column=asked.column, gone="report")
-    if forget == "-":
+    if isinstance(forget, str) and forget == "-":
         with scratch("ids") as folder:
             file = folder / "standard-input.csv"
             file.write_bytes(sys.stdin.buffer.read())
@@ -145,13 +159,34 @@ def _by_list(asked: GivenRequest, train: Examples) -> DrawnRequest:
             raise RequestError(f"there is no file {text!r} of ids")
         words: list[Any] = [word.strip() for word in text.split(",") if word.strip()]
     else:
-        words = list(np.asarray(forget).tolist()) if not isinstance(forget, list | tuple) else list(forget)
+        words = _listed(forget, asked.column, train)
     try:
         with metered() as meter:
             ids = ids_named(words, index, "the request", Reading(heading=False, gone="report"))
     except RequestError as error:
         raise RequestError(f"{error}{_other_column(words, train)}") from None
     return _drawn(ids, words, "the request", index, asked, train, list(meter.notes), "")
+
+
+def _listed(forget: Any, column: str, train: Examples) -> list[Any]:
+    """Ids that Python holds: a list, an array, a column or an index; or of a mask with one truth value per row, those it marks.
+
+    Raises:
+        RequestError: a data frame of several columns, or a mask of another length than the data.
+    """
+    if is_frame(forget):
+        names = list(forget.columns)
+        if column not in names and len(names) != 1:
+            raise RequestError(
+                f"a data frame with the columns {listed(list(map(str, names)))} names no ids: give one of them, {HELD}"
+            )
+        forget = forget[column if column in names else names[0]]
+    held = list(forget) if isinstance(forget, list | tuple | set | frozenset) else np.asarray(forget).reshape(-1).tolist()
+    if not held or not all(isinstance(each, bool) for each in held):
+        return held
+    if len(held) != len(train):
+        raise RequestError(f"a mask has {len(held)} truth values, and the data {len(train)} rows: give one per row, or ids")
+    return list(dict.fromkeys(train.ids[np.asarray(held)].tolist()))
 
 
 def _is_file(path: str | Path) -> bool:
@@ -240,17 +275,3 @@ def forget_set_of(train: Examples, rows: np.ndarray[Any, Any]) -> ForgetSet:
     """The forget set of some rows of the data."""
     forget = take(train, np.sort(rows))
     return ForgetSet(tuple(np.sort(rows).tolist()), tuple(forget.ids.tolist()), request_digest(forget))
-
-
-def twins_left(train: Examples, forget_set: ForgetSet) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Rows that would stay although they are twins of a row that goes: exact ones, and near ones besides, ascending.
-
-    A near one is the nearest row of a forgotten one, within the distance of ``near_duplicates``.
-    """
-    gone = np.asarray(forget_set.rows)
-    stays = np.setdiff1d(np.arange(len(train)), gone)
-    forget, retain = take(train, gone), take(train, stays)
-    exact = stays[exact_twins(retain.x, forget.x) >= 0]
-    found = near_duplicates(forget, retain)
-    near = np.setdiff1d(stays[np.unique(found.nearest[found.near])], exact)
-    return exact, near

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -20,10 +18,10 @@ import torch
 from torch import nn
 
 from untrain.core.environment import absolute
-from untrain.core.errors import BadInput, RunFailed, suggest
-from untrain.core.file_digests import file_digest
+from untrain.core.errors import RunFailed
 from untrain.core.work_files import scratch
 from untrain.data.examples import Examples
+from untrain.experiments.forgetting.training_command import TrainingScript
 from untrain.models.checkpoint_files import State
 from untrain.models.state import as_array
 from untrain.models.tasks.base import Task
@@ -32,68 +30,9 @@ from untrain.runtime.progress import OnProgress, ProgressTracker
 from untrain.runtime.store import Store, key_of
 from untrain.training.base import Learner
 
-PLACES = ("ids", "seed", "checkpoint")
 KIND = "scripted"
 SHOWN = 5  # last lines of a log that a message shows
 PAUSE, GRACE = 0.05, 5.0  # seconds between looks at processes, and in which they may end by themselves
-SPELLED = 'such as "python train.py --exclude {ids} --seed {seed} --out {checkpoint}"'
-
-
-@dataclass(frozen=True)
-class TrainingScript:
-    """A command that trains a model without some rows.
-
-    Args:
-        words: its words; ``{ids}`` stands for a file of the ids to leave out, one per line, ``{seed}`` for a number and
-            ``{checkpoint}`` for the file or folder to write.
-        files: digests of those words, and of what stands behind an equals sign in one, that are files, by path.
-    """
-
-    words: tuple[str, ...]
-    files: tuple[tuple[str, str], ...]
-
-    def argv(self, ids: Path, seed: int, checkpoint: Path) -> list[str]:
-        """The words with the places filled in.
-
-        >>> TrainingScript(("train", "--out={checkpoint}", "{seed}", "{ids}"), ()).argv(Path("a b"), 3, Path("m.pt"))
-        ['train', '--out=m.pt', '3', 'a b']
-        """
-        filled = {"ids": str(ids), "seed": str(seed), "checkpoint": str(checkpoint)}
-        return [re.sub(r"\{(\w+)\}", lambda found: filled[found[1]], word) for word in self.words]
-
-
-def script_of(text: str) -> TrainingScript:
-    """The command that a user wrote, split as a shell splits words and never given to a shell.
-
-    Raises:
-        BadInput: it cannot be split, lacks a place, has one that is not known, or its program does not exist.
-    """
-    try:
-        words = tuple(shlex.split(text))
-    except ValueError as error:
-        raise BadInput(f"--train-with {text!r} cannot be split into words ({error}): write it {SPELLED}") from None
-    named = re.findall(r"\{(\w+)\}", " ".join(words))
-    for name in named:
-        if name not in PLACES:
-            raise BadInput(f"--train-with has {{{name}}}{suggest(name, PLACES)}; there are {_braced(PLACES)}, {SPELLED}")
-    lacking = [name for name in PLACES if name not in named]
-    if lacking:
-        raise BadInput(f"--train-with {text!r} lacks {_braced(lacking)}: write it {SPELLED}")
-    if shutil.which(words[0]) is None:
-        raise BadInput(f"--train-with: there is no program {words[0]!r} that can be run: write it {SPELLED}")
-    parts = [part for word in words for part in (word, word.partition("=")[2])]  # as in --config=net.yaml
-    files = {part: file_digest(Path(part)) for part in parts if _is_file(part)}
-    return TrainingScript(words, tuple(sorted(files.items())))
-
-
-def _braced(names: Sequence[str]) -> str:
-    return ", ".join(f"{{{name}}}" for name in names)
-
-
-def _is_file(word: str) -> bool:
-    with suppress(OSError, ValueError):
-        return Path(word).is_file()
-    return False
 
 
 class Scripted(Learner):
@@ -269,6 +208,7 @@ class _Processes:
         cost = {"cost": {"seconds": time.perf_counter() - ended.began}}
         weights = {name: as_array(tensor) for name, tensor in state.items()}
         self.options.store.put(ended.job.ingredients(self.script), cost, {}, {"weights": weights})
+        shutil.rmtree(ended.checkpoint.parent, ignore_errors=True)  # it is in the store, and may be large
         self.tracker.finished(who)
 
     def _stop(self) -> None:

@@ -79,11 +79,13 @@ def _add_to_card(file: Path, document: Document) -> None:
     if not file.is_file():
         return
     try:
-        file.write_text(with_section(file.read_text(encoding="utf-8"), model_card(document)), encoding="utf-8")
+        text = with_section(file.read_text(encoding="utf-8"), model_card(document))
+        with atomic_write(file) as fresh:
+            fresh.write_text(text, encoding="utf-8")
     except UnicodeDecodeError:
         add_note("README.md is not UTF-8, and does not say what was forgotten: `untrain card` prints the section")
         return
-    add_note("README.md has a section on what was forgotten, without any id; `untrain card` writes it anew after an audit")
+    add_note("README.md has a section on what was forgotten, without any id; `untrain card` prints it again")
 
 
 def write_document(document: Document) -> None:
@@ -104,7 +106,23 @@ def _text(document: Document) -> str:
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
-def write_checkpoint(opened: OpenedModel, model: nn.Module, out: Path, document: Document) -> Document:
+def write_audited(document: Document) -> Document:
+    """Write the document of a checkpoint with its audit anew, and the card of a folder, of which it holds the digest; the document.
+
+    Raises:
+        DataError: they cannot be written.
+    """
+    out = Path(document["out"]["path"])
+    try:
+        _add_to_card(out / "README.md", document)
+    except OSError as error:
+        raise DataError(f"cannot write {out / 'README.md'}: {error.strerror or error}") from None
+    whole = {**document, "out": {"path": str(out), "sha256": file_digest(out)}}
+    write_document(whole)
+    return whole
+
+
+def write_checkpoint(opened: OpenedModel, model: nn.Module, out: Path, document: Document, with_card: bool = True) -> Document:
     """Write a model as the new checkpoint, and the document with its digest beside it; the document.
 
     Where something has come to be at ``out`` since, the next free name is taken. Both are hidden until they are whole; the document
@@ -117,7 +135,8 @@ def write_checkpoint(opened: OpenedModel, model: nn.Module, out: Path, document:
     fresh, notes = out.with_name(hidden_name(out.name)), out.with_name(hidden_name(sidecar_of(out).name))
     try:
         opened.write(model, fresh)
-        _add_to_card(fresh / "README.md", document)
+        if with_card:  # an audit adds to it what it found
+            _add_to_card(fresh / "README.md", document)
         for each in [*fresh.iterdir(), fresh] if fresh.is_dir() else [fresh]:
             sync(each)
         digest = file_digest(fresh)

@@ -9,8 +9,8 @@ from untrain.core.escapes import printable
 from untrain.reports.html.page import environment, shipped
 
 FILES = {"model_before": "Model before", "model_after": "Model after", "data": "Data", "ids": "List of ids"}
-SHOWN = ("method", "why", "seed", "budget", "versions", "cost", "share", "guard", "before", "after", "measured_on", "plan", "model",
-         "valid", "accepted_damage")  # fmt: skip
+SHOWN = ("method", "why", "seed", "budget", "versions", "cost", "share", "guard", "before", "after", "aim", "measured_on", "plan",
+         "model", "valid", "accepted_damage")  # fmt: skip
 
 
 def certificate_page(certificate: Mapping[str, Any], signer: str, file: str, text: str) -> str:

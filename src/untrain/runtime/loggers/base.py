@@ -106,7 +106,7 @@ class LoggedProgress:
         for function in self._functions:
             function(event)
         for name, log in [*self._open]:
-            self._try(name, lambda log=log: log.write(event))  # type: ignore[misc]
+            self._try(name, lambda log=log: log.write(event), log)  # type: ignore[misc]
 
     def close(self, failed: bool) -> None:
         """Close all logs."""
@@ -114,7 +114,7 @@ class LoggedProgress:
             self._try(name, lambda log=log: log.close(failed))  # type: ignore[misc]
         self._open.clear()
 
-    def _try(self, name: str, work: Callable[[], object]) -> None:
+    def _try(self, name: str, work: Callable[[], object], log: OpenLog | None = None) -> None:
         """Do the work of a library in the midst of a method, whose random draws and context variables stay its own."""
         state = random.getstate()
         try:
@@ -122,7 +122,7 @@ class LoggedProgress:
         except BadInput:  # such as a path that cannot be written, before work began
             raise
         except Exception as error:
-            self._open = [each for each in self._open if each[0] != name]
+            self._open = [each for each in self._open if each[1] is not log]
             say(self.on_progress, f"{name} failed and takes no more events: {' '.join(f'{type(error).__name__}: {error}'.split())}")
         finally:
             random.setstate(state)

@@ -13,6 +13,7 @@ from untrain.training.steps import SGD, AdamW, Constant, Optimizer, Steps
 from untrain.training.trainers._recorder import TrainingRecorder, rows_in, spelled
 from untrain.training.training_record import FOLDER
 
+Callback: Any
 try:
     from lightning.pytorch import Callback
 except ImportError:
