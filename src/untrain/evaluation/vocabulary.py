@@ -32,6 +32,10 @@ _WRITTEN = (
         "docs/scores.md#from-outputs-to-numbers",
         ("test",),
     ),
+    Term(
+        "certainty", "how sure a model is of an example's label: the log-odds that it gives the label, in nats; also called the "
+        "example's margin, which is another thing than the margin of a test", "docs/scores.md#single-examples",
+    ),
     Term("gap", "the retrained models' value minus the unlearned models'", "docs/scores.md#value-and-gap"),
     Term(
         "verdict", "what a test says of the difference between unlearned and retrained models: indistinguishable, distinguishable, "
@@ -170,11 +174,12 @@ def terms() -> dict[str, Term]:
 
 
 def find_term(word: str) -> Term | None:
-    """Find a word in any case, in the plural, or under another name.
+    """Find a word in any case, in the plural, under another name, or with a table's remark in brackets behind it.
 
-    >>> find_term("Oracles").word, find_term("p-value").word
-    ('retrained', 'p')
+    >>> find_term("Oracles").word, find_term("p-value").word, find_term("original (ceiling)").word
+    ('retrained', 'p', 'original')
     """
+    word = word.partition(" (")[0]
     plain = " ".join(word.lower().replace("_", " ").split()).removesuffix(" model").removesuffix(" models").removesuffix("-value")
     names = {name: term for term in terms().values() for name in (term.word, *term.also)}
     for spelled in (" ".join(word.lower().split()), plain, plain.removesuffix("s"), f"{plain} set"):

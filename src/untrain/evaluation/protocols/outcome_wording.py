@@ -190,9 +190,18 @@ def chances(power: Power) -> str:
     '5 unlearned and 10 retrained models pass a perfect retrain with probability 0.84'
     """
     return (
-        f"{models_in_words(power.models, power.oracles)} pass a perfect retrain with probability {power.passes:.2f}, "
-        f"and find a leak of {power.leak:g} of their spreads with {power.detects:.2f}"
+        f"{models_in_words(power.models, power.oracles)} pass a perfect retrain with probability {in_words(power.passes)}, "
+        f"and find a leak of {power.leak:g} of their spreads with {in_words(power.detects)}"
     )
+
+
+def in_words(chance: float) -> str:
+    """A probability in two decimals; one that these would call 0 or 1 is said to be below or above what they can show.
+
+    >>> in_words(0.84), in_words(0.0002), in_words(0.9996), in_words(1.0)
+    ('0.84', 'below 0.01', 'above 0.99', 'above 0.99')
+    """
+    return "below 0.01" if chance < 0.005 else "above 0.99" if chance > 0.995 else f"{chance:.2f}"
 
 
 def what(judged: Judged) -> str:

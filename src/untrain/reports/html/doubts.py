@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from untrain.evaluation.glossary import scorers
-from untrain.evaluation.protocols.outcome_wording import HIDDEN, listed
+from untrain.evaluation.protocols.outcome_wording import HIDDEN, in_words, listed
 from untrain.reports import formatting
 from untrain.reports.formatting import counted
 from untrain.reports.headings import ATTACK, named
@@ -49,7 +49,7 @@ def few_models(document: Document, rows: Sequence[Row]) -> str:
         return f"{many} Which difference so many would miss is not known."
     return (
         f"{many} A difference of {power['leak']:g} spreads, as retrained models differ among themselves, would be found with "
-        f"probability {power['detects']:.2f}; a smaller one may be missed."
+        f"probability {in_words(power['detects'])}; a smaller one may be missed."
     )
 
 

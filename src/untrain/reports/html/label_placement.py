@@ -26,7 +26,7 @@ STEP, TRIES = 10.0, 50  # pixels between places for such a label, and how many a
 # Width of a plot, and the pixels of a chart's height that its legend and the axis below take: from a window of a tablet to a large
 # screen, and on a telephone, where the legend takes more lines or fewer.
 WIDE = tuple((width, 90) for width in range(570, 1260, 30))
-NARROW = tuple((width, frame) for width in range(190, 620, 30) for frame in (85, 110, 140, 170))
+NARROW = tuple((width, frame) for width in range(190, 620, 15) for frame in (85, 110, 140, 170))
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def labels(
     the label of the nearest.
 
     >>> labels(np.array([[[50.0, 50.0], [90.0, 50.0], [50.0, 51.0]]]), ["1", "2", "3"], np.array([[200.0, 100.0]]))
-    [Placed(text='1, 3', point=0, right=-23.0, up=0.0, line=False), Placed(text='2', point=1, right=11.75, up=0.0, line=False)]
+    [Placed(text='1, 3', point=0, right=-27.0, up=0.0, line=False), Placed(text='2', point=1, right=15.0, up=0.0, line=False)]
 
     Args:
         views: places of the points in pixels to the right and upwards, (v, n, 2), in each of the plot's sizes.

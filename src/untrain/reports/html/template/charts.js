@@ -61,7 +61,7 @@
     button.textContent = "Save as SVG";
     button.addEventListener("click", async () => {
       const layout = { ...place.layout, paper_bgcolor: filled("var(--card)") };
-      const size = { format: "svg", width: place.clientWidth, height: place.layout.height };
+      const size = { format: "svg", width: place.clientWidth, height: place.clientHeight };
       const url = await Plotly.toImage({ data: place.data, layout }, size);
       give(`${named(place)}.svg`, decodeURIComponent(url.slice(url.indexOf(",") + 1)), "image/svg+xml");
     });
