@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from untrain.core.contract import Refuted, require
-from untrain.core.errors import BrokenPromise
+from untrain.core.errors import BrokenPromise, RunFailed
 from untrain.core.foreign import foreign
-from untrain.evaluation.base import Evaluator, Formula, Measured, Prepared, Rate
+from untrain.evaluation.base import Evaluator, Formula, Measured, Prepared, Rate, Splits
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.resampling import aims_at_zero, number
+from untrain.evaluation.scoring.splits import compared
 from untrain.maths.logits import log_probabilities
 
 MODELS, PER_SIDE = 60, 30
@@ -161,6 +162,21 @@ def a_batch_of_models_gives_what_its_models_give_one_by_one(made: Evaluator) -> 
         part = made.prepare(observation.of_models(few))
         same = part.shape == (len(few), *whole.shape[1:]) and bool(np.allclose(part, whole[few], rtol=0, atol=1e-9, equal_nan=True))
         require(same, made, f"prepares model {few[0]} otherwise when it comes with others")
+
+
+def splits_at_once_score_as_each_by_itself(made: Evaluator) -> None:
+    """What ``in_splits`` gives for many splits of the models is what ``evaluate`` gives for each.
+
+    Cure: let `in_splits` compute what `evaluate` does, or leave it out, which is slower and never wrong.
+    """
+    seen, orders = planted(1, 0.5, made.probes).of_models(slice(0, 18)), np.stack([np.roll(np.arange(12), at) for at in range(4)])
+    ready, only = made.prepare(seen), frozenset(name for name, about in made.scores.items() if about.margin is not None)
+    splits = Splits(ready[:12], orders[:, :3], orders[:, 3:], Prepared(ready[:3], ready[3:12], seen.side, False, ready[12:], only))
+    try:
+        if (at_once := made.in_splits(splits)) is not None:
+            compared(made, splits, at_once, len(splits))
+    except RunFailed as error:
+        raise Refuted(str(error)) from error
 
 
 def a_score_of_one_side_reads_that_side(made: Evaluator) -> None:

@@ -1,17 +1,22 @@
 """Scores of all splits at once are those that one split after the other has."""
 
+import re
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
+from untrain.core.contract import Refuted
 from untrain.evaluation.attacks._held_out import HeldOutScores, areas
 from untrain.evaluation.attacks.lira import LiRA
 from untrain.evaluation.attacks.rmia import RMIA
 from untrain.evaluation.attacks.ulira import ULiRA
-from untrain.evaluation.base import Evaluator, Measure, Part, Prepared, Splits
-from untrain.evaluation.contract import planted
+from untrain.evaluation.base import Evaluator, Measure, Part, Prepared, ScoreInfo, Splits
+from untrain.evaluation.contract import planted, splits_at_once_score_as_each_by_itself
 from untrain.evaluation.glossary import evaluators
+from untrain.evaluation.scoring.guarded_evaluator import guarded, without_culprits
+from untrain.evaluation.scoring.hypothesis_tests import Case, verdicts
 from untrain.evaluation.scoring.resampling import number
 from untrain.evaluation.scoring.splits import values_in
 
@@ -80,6 +85,48 @@ def test_a_split_in_which_a_score_has_no_value_says_so():
     like = Prepared(np.empty((0, 1)), np.empty((0, 1)), np.array(["forget"]), False)
     found = values_in(Picky(), Splits(np.arange(3.0)[:, None], orders[:, :2], orders[:, 2:], like))
     assert str(found["first"].tolist()) == "[0.5, nan, 1.0]"
+
+
+class Spread(Evaluator):
+    """An evaluator of others: how far the largest margin on forget examples is above the oracles' mean; ``form`` spoils it."""
+
+    scores: ClassVar = {"spread": ScoreInfo("how far", "logits", "the oracles' value", "none", high=9.0, margin=0.1)}
+    form: str = ""
+
+    def prepare(self, observation):
+        """The margins."""
+        return observation.signal("margin")
+
+    def evaluate(self, trial):
+        """The one score."""
+        apart = trial.unlearned - trial.oracle.mean(0)
+        return {"spread": Measure((Part(1, "both", "forget", apart[:, trial.side == "forget"].max(1, keepdims=True)),))}
+
+    def in_splits(self, splits):
+        """The same at once."""
+        pool = splits.pool[:, splits.like.side == "forget"]
+        right = (pool[splits.ours] - pool[splits.theirs].mean(1, keepdims=True)).max(2).mean(1)
+        return {"": {"spread": right}, "other": {"spread": 2 * right}, "one": {"spread": right.mean()}, "none": {}}[self.form]
+
+
+def test_others_too_score_all_splits_at_once():
+    splits_at_once_score_as_each_by_itself(Spread())
+    splits = splits_of(Spread())
+    assert values_in(guarded(Spread()), splits)["spread"] == pytest.approx(one_by_one(Spread(), splits)["spread"])
+
+
+@pytest.mark.parametrize(
+    ("form", "says"), [("other", r"gives \S+ for spread of a split"), ("one", r"the shape \(\)"), ("none", "gives nan")]
+)
+def test_what_others_give_for_all_splits_has_to_be_what_each_has(form, says):
+    wrong = Spread(form=form)
+    with pytest.raises(Refuted, match=f"{says}.*or let it return None"):
+        splits_at_once_score_as_each_by_itself(wrong)
+    ready = wrong.prepare(planted(0, 1.0))
+    case = Case(guarded(wrong), {"unlearned": ready[:3], "oracle": ready[3:13]})
+    found, reasons = without_culprits(lambda cases: verdicts(cases, planted(0, 1.0)), [case], lambda case: case.evaluator)
+    assert found == {}
+    assert re.search(says, reasons["spread"])
 
 
 def test_areas_are_those_of_each_split_ties_and_unequal_folds_included():

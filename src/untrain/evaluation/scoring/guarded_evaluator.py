@@ -11,6 +11,7 @@ from untrain.core.foreign import foreign
 from untrain.core.ownership import is_ours
 from untrain.evaluation.base import Array, Curve, Evaluator, Measured, Prepared, Splits
 from untrain.evaluation.observation import Observation
+from untrain.evaluation.scoring.splits import compared
 
 T = TypeVar("T")
 
@@ -75,8 +76,13 @@ class _Guarded:
         return self._call(self.evaluator.evaluate, trial, first)
 
     def in_splits(self, splits: Splits) -> Mapping[str, Array] | None:
-        """As the evaluator does."""
-        return self._call(self.evaluator.in_splits, splits)
+        """As the evaluator does; of one of others the first split is scored by itself too, and has to come out the same."""
+
+        def checked(splits: Splits) -> Mapping[str, Array] | None:
+            at_once = self.evaluator.in_splits(splits)
+            return at_once if at_once is None or not self._watched else compared(self.evaluator, splits, at_once)
+
+        return self._call(checked, splits)
 
     def curves(self, trial: Prepared) -> Mapping[str, Curve]:
         """As the evaluator does; none where it fails."""
