@@ -129,6 +129,9 @@ def test_who_signed_it_counts(done, tmp_path):
     )
     assert outcomes(verify_certificate(forged, own, [], None))["signer"] == "wrong"
     assert outcomes(verify_certificate(forged, own, [], None))["signature"] == "right"
+    [signer] = [one for one in verify_certificate(forged, None, [], done) if one["what"] == "signer"]
+    assert signer["outcome"] == "not checked"
+    assert signer["detail"].startswith("it is not the key of the service, and anyone can make a key")
     unsigned = write(tmp_path, "R00002", {"certificate": body, "signature": None})
     assert outcomes(verify_certificate(unsigned, own, [], None))["signature"] == "wrong"
     assert "anybody can have written it" in (tmp_path / "R00002.html").read_text()

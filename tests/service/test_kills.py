@@ -1,6 +1,7 @@
 """A worker may be killed at any moment: the ledger goes on, and every request is forgotten once."""
 
 import collections
+import logging
 import time
 
 import pytest
@@ -36,8 +37,8 @@ def try_kills(folder, database, requests, workers, kills, pause):
     told = collections.Counter(entry["request"] for entry in entries if entry["event"] == "forgotten")
     assert set(told.values()) == {1}
     again = sum(entry["event"] == "running" for entry in entries) - requests
-    print(
-        f"{requests} requests, {workers} workers, {killed} kills: {len(told)} forgotten, {sum(told.values()) - len(told)} of them twice, "
+    logging.getLogger("figures").info(  # shown with -rP --log-level=info
+        f"{requests} requests, {workers} workers, {killed} kills: {len(told)} forgotten, {sum(told.values()) - len(told)} twice, "
         f"{again} begun again after a kill; {len(runs)} runs; chain right; {seconds:.1f} s"
     )
     return killed

@@ -4,6 +4,7 @@ import collections
 import copy
 import csv
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from untrain.service.signing import load_private, make_key, sign
 from untrain.service.verification import read_certificate, verify_certificate
 from untrain.service.worker import run_once
 
+FIGURES = logging.getLogger("figures")  # shown with -rP --log-level=info
 # What only says how work is going, or why it failed: the log has it too, and no certificate repeats it. test_damaged_ledgers.py.
 LOOSE = {("requests", "deaths"), ("requests", "error"), ("batches", "worker"), ("batches", "beat"), ("start", "one"),
          ("start", "checkpoint"), ("head", "one")}  # fmt: skip
@@ -104,7 +106,7 @@ def tamper(original, public, service, folder):
             assert outcome != "right", (how, kind, path)
             counts[how, kind][outcome] += 1
     for (how, kind), each in counts.items():
-        print(f"{original.name}: {how}: {kind}: {each.total()} tried, {dict(each)}")
+        FIGURES.info(f"{original.name}: {how}: {kind}: {each.total()} tried, {dict(each)}")
     return counts
 
 
@@ -143,10 +145,8 @@ def test_each_part_of_a_certificate_of_a_model_that_was_audited(tmp_path, monkey
             model = LogisticRegression().fit(x, y)
     fitted = {"coef": model.coef_.tolist(), "intercept": model.intercept_.tolist(), "classes": model.classes_.tolist(), "C": 1.0}
     (tmp_path / "model.json").write_text(json.dumps(fitted))
-    office, option = tmp_path / "office", ["id=person", "audit=True"]
-    request.init(
-        str(tmp_path / "model.json"), str(tmp_path / "train.csv"), service=office, option=option, valid=str(tmp_path / "held.csv")
-    )
+    office, train, held = tmp_path / "office", str(tmp_path / "train.csv"), str(tmp_path / "held.csv")
+    request.init(str(tmp_path / "model.json"), train, service=office, option=["id=person", "audit=True"], valid=held)
     added = request.add("train3,train17", service=office)
     request.approve([added["id"]], service=office)
     request_run.run(service=office)
@@ -173,7 +173,7 @@ def test_each_column_of_each_entry_of_a_ledger(done):
                     else:
                         tried[table.name] += 1
                         assert compare(rows | {table.name: changed}), (at, column, other)
-    print(f"cells changed, and all found: {dict(tried)}; not looked at, of columns that say how work goes: {dict(loose)}")
+    FIGURES.info(f"cells changed, and all found: {dict(tried)}; not looked at, of columns that say how work goes: {dict(loose)}")
     assert tried["log"] > 7 * 4 * len(rows["log"])
     log = rows["log"]
     for at in range(len(log)):
@@ -199,7 +199,7 @@ def test_a_log_made_anew_is_right_in_itself_and_its_last_digest_shows_it(done):
 def test_the_walk_reaches_every_leaf(done, change):
     signed = read_certificate(done.certificates / "R00001.json")
     reached = {path for kind, path, _ in forgeries(signed) if kind == change}
-    wanted = {path for path in parts(signed)}
+    wanted = set(parts(signed))
     assert wanted - reached <= ({path for path in wanted if _value(signed, path) is None} if change == "value" else set())
 
 

@@ -85,7 +85,8 @@ def _signature(signed: dict[str, Any], public: Path | None, service: Service | N
     if wanted is None and own is not None and own.exists() and load_public(own) == signer:
         return [*found, Finding("signer", "right", f"the key of the service, {own}")]
     if wanted is None:
-        note = f"anyone can make a key: compare {fingerprint(signer)} with the fingerprint that you know, or give --public-key"
+        other = "" if own is None or not own.exists() else "it is not the key of the service, and "
+        note = f"{other}anyone can make a key: compare {fingerprint(signer)} with the fingerprint that you know, or give --public-key"
         return [*found, Finding("signer", "not checked", note)]
     same = wanted == signer
     return [*found, Finding("signer", "right" if same else "wrong", "your key" if same else f"another key: {fingerprint(signer)}")]
