@@ -113,6 +113,12 @@ def test_what_is_added_removed_or_spelled_otherwise_is_found(done, tmp_path):
         assert signer_of(body, signed["signature"]) is None
 
 
+def test_the_document_of_forget_is_told_from_a_changed_certificate(tmp_path):
+    (tmp_path / "net.pt.json").write_text(json.dumps({"what": "untrain forget", "made": "2026-01-01"}, indent=1))
+    with pytest.raises(DataError, match="is the document of untrain forget, which is not signed"):
+        verify_certificate(tmp_path / "net.pt.json", None, [], None)
+
+
 def test_who_signed_it_counts(done, tmp_path):
     file, own = done.certificates / "R00001.json", done.folder.parent / "key.public.pem"
     assert outcomes(verify_certificate(file, own, [], None)) == {

@@ -47,21 +47,16 @@ def _show(document: Document, arguments: Arguments) -> None:
 def _alike(before: dict[str, Any] | None, after: dict[str, Any] | None, classes: bool, retrained: bool) -> str:
     if before is None or after is None:
         return "forgotten rows beside unseen ones: not known, as no data were given that the model has not seen (--valid)"
-    verdict = (
-        "met"
-        if after["met"]
-        else "not met by a model that never saw them, so it is the aim that is off"
-        if retrained
-        else "not met"
-    )
+    met = "met" if after["met"] else "missed"
     if before["met"]:
-        verdict += ", as before: these rows were never unlike, and this says nothing about the method"
-    unseen = "an unseen one of its class" if classes else "an unseen one"
-    by = "taken for granted" if after["granted"] else "expected of a model that never saw them"
-    aim = f"{after['aim']:.3f} is {by}, standard error {after['aim_error']:.3f}"
+        met += ", and by the old model too, so that this says nothing about the method"
+    elif retrained and not after["met"]:
+        met += ", though this model never saw them, so that it is the aim that is off"
+    unseen = "unseen ones of their classes" if classes else "unseen ones"
+    by = "taken for granted" if after["granted"] else "by a model that never saw them"
     return (
-        f"chance that a forgotten row has a larger loss than {unseen}: {before['area']:.3f} before, "
-        f"{after['area']:.3f} after ({aim}; within {after['within']:.3f}: {verdict})"
+        f"forgotten rows beside {unseen}: larger loss with chance {before['area']:.3f} before, {after['area']:.3f} after; "
+        f"aim {after['aim']:.3f} ± {after['within']:.3f} ({by}): {met}"
     )
 
 
