@@ -395,6 +395,7 @@ def test_the_command_prints_plan_and_figures(home, monkeypatch):
     assert "goes: 4 of 240 rows, 4 ids of ids.csv\n" in printed.output
     assert "memory below 1 MB" in printed.output
     assert "forgotten rows beside unseen ones of their classes: larger loss with chance 0." in printed.output
+    assert "(taken for granted): too few rows to tell" in printed.output
     assert "classes: ash 4 of 80" in printed.output
     assert "checkpoint: " in printed.stdout
     document = json.loads(RUNNER.invoke(app.app, [*words, "--dry-run", "--out", "b.pt", "--json"]).stdout)

@@ -26,7 +26,8 @@ def _show(document: Document, arguments: Arguments) -> None:
     classes = bool(document["plan"]["classes"])
     accuracies = (("validation", "accuracy"), ("retain", "loss"), ("forget", "accuracy"), ("forget", "loss"))
     for name, what in accuracies if classes else (("validation", "loss"), ("retain", "loss"), ("forget", "loss")):
-        typer.echo(f"{name} {what}: {before[name][what]:.3f} before, {after[name][what]:.3f} after ({after[name]['rows']:,} rows)")
+        rows = f"{after[name]['rows']:,} row{'s'[: after[name]['rows'] != 1]}"
+        typer.echo(f"{name} {what}: {before[name][what]:.3f} before, {after[name][what]:.3f} after ({rows})")
     typer.echo(_alike(before["alike"], after["alike"], classes, document["method"].startswith("Retrain")))
     for note in document["method_notes"]:
         typer.echo(printable(f"note: {note}"))
@@ -47,8 +48,12 @@ def _show(document: Document, arguments: Arguments) -> None:
 def _alike(before: dict[str, Any] | None, after: dict[str, Any] | None, classes: bool, retrained: bool) -> str:
     if before is None or after is None:
         return "forgotten rows beside unseen ones: not known, as no data were given that the model has not seen (--valid)"
+    from untrain.experiments.forgetting.tries import COARSE  # here, so that a ``--help`` does without
+
     met = "met" if after["met"] else "missed"
-    if before["met"]:
+    if after["aim_error"] > COARSE:
+        met = "too few rows to tell"
+    elif before["met"]:
         met += ", and by the old model too, so that this says nothing about the method"
     elif retrained and not after["met"]:
         met += ", though this model never saw them, so that it is the aim that is off"

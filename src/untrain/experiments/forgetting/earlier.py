@@ -1,4 +1,4 @@
-"""What an earlier run of the same command wrote: checkpoints left without an audit, and rows that a checkpoint forgot before."""
+"""Earlier runs of the same command: checkpoints that they left without an audit, and rows that a checkpoint forgot before."""
 
 from __future__ import annotations
 
