@@ -16,6 +16,7 @@ from untrain.reports.headings import CONTROLS
 Row = Mapping[str, Any]
 PERCENT = "\N{NO-BREAK SPACE}%"
 LONGEST = 40  # characters of a method's label
+MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z", re.ASCII)
 
 
 def label(method: str) -> str:
@@ -206,6 +207,25 @@ def tag(number: int) -> str:
     'M3'
     """
     return f"M{number}"
+
+
+def moment(text: str) -> str:
+    """A moment of the clock as people read it; another text as it is.
+
+    >>> moment("2026-12-01T01:46:37Z"), moment("R00001")
+    ('2026-12-01 01:46:37 UTC', 'R00001')
+    """
+    found = MOMENT.fullmatch(text)
+    return f"{found[1]} {found[2]} UTC" if found else text
+
+
+def file_name(path: str) -> str:
+    """The last part of a path, with any slashes.
+
+    >>> file_name("/data/patients.csv"), file_name("photos/"), file_name("nets:rows")
+    ('patients.csv', 'photos', 'nets:rows')
+    """
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2] or path
 
 
 def plural(count: int, noun: str) -> str:

@@ -19,7 +19,7 @@ def _show(document: Document, arguments: Arguments) -> None:
         show_json(document)
         return
     count, rows, listed = document["found"], document["rows"], document["listed"]
-    typer.echo(f"{count:,} of {rows:,} labels are probably wrong ({count / rows:.1%})")
+    typer.echo(f"{count:,} of {rows:,} labels {'is' if count == 1 else 'are'} probably wrong ({count / rows:.1%})")
     typer.echo(
         f"models of {document['folds']} folds get {document['accuracy']:.1%} of the rows right that they did not see; a guess at "
         f"the commonest label gets {document['guess']:.1%}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from untrain.core.escapes import printable
+from untrain.reports.formatting import moment
 from untrain.reports.html.page import environment, shipped
 
 FILES = {"model_before": "Model before", "model_after": "Model after", "data": "Data", "ids": "List of ids"}
@@ -71,7 +72,7 @@ def shown(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4g}"
-    return str(value)
+    return moment(str(value))
 
 
 def scores(audit: Mapping[str, Any] | None) -> list[tuple[str, str, str, str, str]]:

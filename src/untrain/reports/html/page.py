@@ -102,6 +102,8 @@ def environment() -> Environment:
     )
     templates.filters["breakable"] = breakable
     templates.filters["sentence"] = formatting.sentence
+    templates.filters["moment"] = formatting.moment
+    templates.filters["file_name"] = formatting.file_name
     templates.filters["tag"] = formatting.tag
     return templates
 

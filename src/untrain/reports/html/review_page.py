@@ -63,7 +63,7 @@ def cards(review: Mapping[str, Any], tiles: Sequence[Mapping[str, Any]]) -> list
 def lead(review: Mapping[str, Any]) -> list[str]:
     """Sentences at the top: how many labels are doubtful, how that was found, and how far to trust it."""
     count, rows = review["found"], review["rows"]
-    first = f"{count:,} of {rows:,} labels are probably wrong ({count / rows:.1%})."
+    first = f"{count:,} of {rows:,} labels {'is' if count == 1 else 'are'} probably wrong ({count / rows:.1%})."
     how = (
         f"{review['folds']} models ({review['network']}) predicted the rows of one fold each, after training on all others; "
         f"{review['accuracy']:.1%} of predictions are the given label, and {review['guess']:.1%} of rows have the commonest one."

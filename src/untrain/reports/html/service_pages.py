@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from untrain.reports.formatting import file_name
 from untrain.reports.html.certificate_page import lines, scores, visible
 from untrain.reports.html.certificate_page import shown as as_text
 from untrain.reports.html.page import environment, shipped
@@ -13,6 +14,7 @@ from untrain.reports.html.review_page import cards, lead
 FACTS = ("state", "received", "deadline", "ids", "by_whom", "reference", "error")
 MORE = ("by", "why", "error", "batch")
 UNDER_WAY = ("approved", "running")
+FIRST = ("method", "why")
 APART = ("plan", "before", "after", "tries", "notes", "method_notes", "cost", "versions")
 
 
@@ -69,7 +71,7 @@ def one_review_page(name: str, review: Mapping[str, Any], wrong: str, token: str
     made = [{**card, "at": row["row"]} for card, row in zip(cards(review, review["tiles"]), review["listed"], strict=True)]
     shown = visible({key: value for key, value in review.items() if key not in ("tiles", "listed")})
     return _page(
-        "review", f"Labels of {review['source']}", name=name, review=shown, cards=made, lead=visible(lead(review)),
+        "review", f"Labels of {file_name(str(review['source']))}", name=name, review=shown, cards=made, lead=visible(lead(review)),
         wrong=visible(wrong), token=token,
     )  # fmt: skip
 
@@ -83,9 +85,14 @@ def run_page(run: Mapping[str, Any]) -> str:
     """The report of a run: its whole document, and scores of audits."""
     run = visible(run)
     forget = run["forget"]
-    head = {key: run[key] for key in ("requests", "ids", "finished", "checkpoint", "before", "after")}
-    rest = {key: value for key, value in forget.items() if key not in APART}
-    parts = [("In short", lines({**head, **rest})), ("Options", lines(run["options"]))]
+    held_out = {when: (forget.get(when) or {}).get("validation") or {} for when in ("before", "after")}
+    short = {
+        **{key: run[key] for key in ("requests", "ids", "finished")}, **{key: forget[key] for key in FIRST if key in forget},
+        **{f"validation accuracy {when}": side["accuracy"] for when, side in held_out.items() if "accuracy" in side},
+        "checkpoint": run["checkpoint"], "SHA-256 before": run["before"], "SHA-256 after": run["after"],
+    }  # fmt: skip
+    rest = {key: value for key, value in forget.items() if key not in (*APART, *FIRST) and value is not None}
+    parts = [("In short", lines(short)), ("Facts", lines(rest)), ("Options", lines(run["options"]))]
     parts += [(key.replace("_", " ").capitalize(), _numbered(forget[key])) for key in APART if key in forget]
     audits = [(name, audit["verdict"], scores(audit)) for name, audit in run["audits"].items()]
     return _page("run", f"Run {run['number']}", parts=[(heading, pairs) for heading, pairs in parts if pairs], audits=audits)
