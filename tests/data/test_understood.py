@@ -22,6 +22,8 @@ def test_labels_follow_the_order_of_the_model_where_it_names_its_classes():
     assert made.classes()[:2][1] == ("ash", "oak")
     numbers, names, _ = made.classes(("oak", "elm", "ash"), 3)
     assert (numbers.tolist(), names) == ([0, 2, 0], ("oak", "elm", "ash"))
+    with pytest.raises(DataError, match="the label 'ash' is not among the classes, elm"):  # by its name, not its number
+        made.classes(("elm",))
 
 
 @pytest.mark.parametrize(

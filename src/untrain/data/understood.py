@@ -110,7 +110,8 @@ class Understood:
         given = self.choices.classes or tuple(names)
         own = self.table.names.get(self.roles.label, ())
         labels = self.labels
-        if own and given and set(own) <= set(given):  # numbers of the source's classes, by the model's order
+        few = bool(own) and len(labels) > 0 and int(labels.max()) >= len(given)  # so that numbers cannot be those of the names
+        if own and given and (few or set(own) <= set(given)):  # numbers of the source's classes, by the model's order
             return numbered(np.array(own)[labels.astype(np.int64)], given)
         if own and not given:
             return labels.astype(np.int64), own, "classes are those that the source names"

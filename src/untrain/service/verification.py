@@ -107,7 +107,8 @@ def _files(body: dict[str, Any], folders: Sequence[Path], service: Service | Non
         if not isinstance(digest, str):
             found.append(Finding(what, "not checked", "the certificate has no digest of it"))
         elif file is None:
-            found.append(Finding(what, "not checked", f"{name!r} is not here: name its folder with --file"))
+            own = "give your list this name, or " if what == "ids" else ""
+            found.append(Finding(what, "not checked", f"{name!r} is not here: {own}name its folder with --file"))
         elif what == "ids":
             found.append(_compared(what, file, list_digest(_ids(file)), digest))
         elif what == "data" and service is not None and file == Path(service.settings.data) and digest_at(file) != digest:
