@@ -40,7 +40,7 @@ def _show(document: Document, arguments: Arguments) -> None:
         typer.echo(printable(f"tests: {audit['tests']}"))
         if proxy := audit["proxy"]:
             typer.echo(printable(f"without oracles: {proxy['sentence']}"))
-        for line in audit["warnings"]:
+        for line in (each for each in audit["warnings"] if not each.endswith(tuple(document["method_notes"]))):  # said once
             typer.echo(printable(f"warning: {line}"))
         typer.echo(printable(f"report: {audit['report']}"))
 
