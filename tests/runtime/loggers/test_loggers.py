@@ -209,6 +209,15 @@ def test_a_tracker_that_fails_is_left_alone_and_that_is_said_once(monkeypatch):
     assert len(events) == len(EVENTS)
 
 
+def test_a_logger_that_is_named_twice_writes_once(tmp_path):
+    spelled = f"JSONLines(path={str(tmp_path / 'log.jsonl')!r})"
+    seen = []
+    with logging_to([spelled, spelled, seen.append, seen.append]) as progress:
+        emit(progress, Event("begun", "it"))
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 1
+    assert len(seen) == 2  # functions are called as often as they are given
+
+
 def test_of_two_equal_loggers_only_the_one_that_fails_is_left_alone():
     written = []
 

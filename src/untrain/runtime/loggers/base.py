@@ -54,7 +54,7 @@ class Logger(Spec, role=True):
 
 
 def loggers_of(given: Any) -> tuple[Logger | Log, ...]:
-    """Loggers, spelled or made, or functions that take an event; one or several, None for none.
+    """Loggers, spelled or made, or functions that take an event; one or several, None for none; equal loggers are one.
 
     Raises:
         SpecError: one is neither.
@@ -70,7 +70,8 @@ def loggers_of(given: Any) -> tuple[Logger | Log, ...]:
             raise SpecError(
                 f"{one!r} is not a logger{suggest(repr(one), known)}; there is {', '.join(known)}, or a function of an event"
             )
-    return tuple(made)
+    # Two equal ones would write each line of a file twice.
+    return tuple(one for at, one in enumerate(made) if not (isinstance(one, Logger) and one in made[:at]))
 
 
 class LoggedProgress:
