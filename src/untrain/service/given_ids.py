@@ -83,6 +83,14 @@ def ids_of(asked: dict[str, Any], settings: Settings) -> tuple[list[object], lis
     return list(dict.fromkeys(train.ids[np.asarray(rows)].tolist())), list(meter.notes)
 
 
+def whole_lines(lines: list[str], settings: Settings) -> set[str]:
+    """Those lines of a form that are ids of the data as they stand, commas included."""
+    if not is_too_large(settings.data):
+        return set(lines).intersection(ids_there(settings.data, settings.options))
+    file = user_path(settings.data)
+    return set(lines).intersection(map(str, ids_like(file, id_column(file, str(settings.options.get("id", ""))), lines)))
+
+
 def _looked_up(asked: dict[str, Any], settings: Settings) -> tuple[list[object], list[str]]:
     """The ids of a request on data that are too large for memory: by a list of ids, by owners or by classes.
 
