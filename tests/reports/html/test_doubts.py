@@ -39,7 +39,9 @@ def test_cells_that_decide_nothing_are_counted(rows):
 
 def test_scores_without_a_value_are_counted_with_the_commonest_reason(rows):
     lost = {"a": {"value": None, "reason": "few"}, "b": {"value": None, "reason": "few"}, "c": {"value": None, "reason": "none"}}
-    assert module.without_value(rows("A", scores=lost)).startswith("3 scores could not be computed, 2 of them since: few.")
+    assert module.without_value(rows("A", scores=lost)).startswith(
+        "3 scores could not be computed. The most frequent reason (2 scores): few."
+    )
     assert module.without_value(rows("A", scores={"a": {"value": 0.1}})) == ""
 
 

@@ -73,6 +73,7 @@ class Tracker:
     def __init__(self, what: str = "models", command: str = ""):
         self.what, self.command = what, command
         self._live, self._last, self._begun = sys.stderr.isatty(), 0.0, time.monotonic()
+        self.notes: list[str] = []  # that were printed
         self._now: str | Progress | None = None  # what is under way: a stage, or work that is counted
         self._since = self._begun
         self._lock, self._over = threading.Lock(), threading.Event()
@@ -92,6 +93,7 @@ class Tracker:
         """Print how much is done, or a note."""
         with self._lock:
             if at.note is not None:
+                self.notes.append(at.note)
                 renew_line()
                 for line in self._note(at.note):
                     print(line, file=sys.stderr, flush=True)
@@ -138,7 +140,9 @@ class Tracker:
         if isinstance(self._now, Progress):
             return self._counted(self._now, seconds)
         passed = f" {seconds:.0f} s" if seconds >= 1 else ""
-        return printable(f"untrain {self.command}: {self._now} ...{passed}".replace(" :", ":"))
+        texts = (str(self._now), *([_short(str(self._now))] if self._live else []))
+        lines = [printable(f"untrain {self.command}: {text} ...{passed}".replace(" :", ":")) for text in texts]
+        return next((line for line in lines if len(line) < _columns()), lines[-1])
 
     def _counted(self, at: Progress, since: float) -> str:
         """The line of work that is counted, so many seconds later; a terminal that is narrow shows less of it."""
@@ -161,8 +165,8 @@ class Tracker:
         text = printable(text)
         if not self._live:
             return [text]
-        room = max(20, _columns() - 1)
-        return textwrap.wrap(text, room, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        room, whole = max(20, _columns() - 1), text.replace(" %", "\N{NO-BREAK SPACE}%")
+        return textwrap.wrap(whole, room, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
     def _is_due(self) -> bool:
         now = time.monotonic()
@@ -221,7 +225,7 @@ def finish(whole: dict[str, Any], arguments: dict[str, Any], document: dict[str,
     else:
         from untrain.reports.terminal import print_runs
 
-        print_runs(whole["runs"], coloured(), width(), arguments["verbose"])
+        print_runs(whole["runs"], coloured(), width(), arguments["verbose"], arguments["on_progress"].notes)
         typer.echo(f"report: {whole['report']}")
     if whole["failed"]:
         raise typer.Exit(1)

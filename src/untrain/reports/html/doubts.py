@@ -74,7 +74,7 @@ def undecided(rows: Sequence[Row]) -> str:
     if not open_:
         return ""
     fate = "neither shown to keep the margin nor shown to break it, and more models would tell"
-    return f"{open_} of {len(judged)} comparisons with a margin are marked ?: {fate}. A method that fails does so by others."
+    return f"{open_} of {len(judged)} comparisons with a margin are marked ?: {fate}. A method that fails does so by other comparisons."
 
 
 def without_value(rows: Sequence[Row]) -> str:
@@ -83,7 +83,8 @@ def without_value(rows: Sequence[Row]) -> str:
     if not reasons:
         return ""
     ((reason, count),) = Counter(reasons.values()).most_common(1)
-    return f"{counted(len(reasons), 'score')} could not be computed, {count} of them since: {reason}. Nothing is decided by these."
+    some = f"{counted(len(reasons), 'score')} could not be computed"
+    return f"{some}. The most frequent reason ({counted(count, 'score')}): {reason}. Nothing is decided by these."
 
 
 def other_attacks(rows: Sequence[Row]) -> str:

@@ -44,7 +44,7 @@ def about(material: Material) -> str:
     fate = "are corrected, and the values that they had are" if is_correction(material) else "are"
     request = (
         f"{sizes['forget']:,} of {sizes['train']:,} training examples {fate} to be forgotten; "
-        f"the {sizes['test']:,} test examples are not among them."
+        f"{sizes['test']:,} others are for the test."
     )
     if is_repair(material):
         those = f"All {wrong:,}" if wrong == sizes["forget"] else f"{wrong:,}"

@@ -167,7 +167,7 @@
     hint.hidden = scroll.scrollWidth <= scroll.clientWidth + 1;
   }));
   document.querySelectorAll(".scroll").forEach((scroll) => {
-    scroll.before(element("p", { className: "hint", textContent: "The table goes on to the right: scroll it sideways. →", hidden: true }));
+    scroll.before(element("p", { className: "hint", textContent: "The table goes on to the right \u2192", hidden: true }));
     watched.observe(scroll);
   });
 })();
