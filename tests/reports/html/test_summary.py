@@ -59,7 +59,7 @@ def test_without_a_control_the_ceiling_is_the_measure_of_the_gap(told):
         ("distinguishable", "the gap is more than chance."),
         (
             "too few models",
-            "the gap is undecided: it is shown neither to differ from 0 nor to lie within the margin of 2.0 points.",
+            "is undecided: it is shown neither to differ from 0 nor to lie within the margin of 2.0 points.",
         ),
     ],
 )

@@ -74,7 +74,8 @@ def undecided(rows: Sequence[Row]) -> str:
     if not open_:
         return ""
     fate = "neither shown to keep the margin nor shown to break it, and more models would tell"
-    return f"{open_} of {len(judged)} comparisons with a margin are marked ?: {fate}. A method that fails does so by other comparisons."
+    others = "A method that fails does so by other comparisons."
+    return f"{open_} of {len(judged)} comparisons with a margin are marked ?: {fate}. {others}"
 
 
 def without_value(rows: Sequence[Row]) -> str:
