@@ -61,7 +61,10 @@ def powerless(row: Row) -> str:
     tested = [score["verdict"] for score in row["scores"].values() if score["verdict"]]
     if not tested or not all(verdict["blind"] for verdict in tested):
         return ""
-    return "The test cannot tell even the original models, which forgot nothing, from retrained ones: it says little of any method."
+    return (
+        "The test of all scores cannot tell even the original models, which forgot nothing, from retrained ones: what is open here "
+        "says little, what fails stands."
+    )
 
 
 def why(verdict: Mapping[str, Any] | None) -> str:

@@ -67,6 +67,14 @@ def test_a_test_without_power_is_not_trusted(told):
     assert trust({"results": [blind], "seeds": 1, "oracles": 2}).startswith("Hardly: with 1 unlearned model and 2 retrained ones")
 
 
+def test_a_failure_is_trusted_even_so(told):
+    blind = row(told, "A") | {"scores": {"x": {"verdict": {"blind": True}, "value": 1.0}}}
+    blind["verdict"]["outcome"] = "fails: remembers"
+    assert trust({"results": [blind], "seeds": 1, "oracles": 2}).startswith(
+        "Where a method fails, yes; else hardly: with 1 unlearned"
+    )
+
+
 def test_engineering_counts_what_there_is(told):
     rows = [row(told, "A") | {"notes": ["x"], "scores": {"s": {"value": None}}}, row(told, "B") | {"error": "e"}]
     assert engineering({"results": rows}).endswith("1 note on the runs, 1 score without a value and 1 method that did not run.")

@@ -85,7 +85,9 @@ def trust(document: Document) -> str:
     if first is None:
         return "No method was tested."
     if verdict_marks.powerless(first):
-        return f"Hardly: with {models}, the test does not tell even untouched models from retrained ones."
+        fails = any(row["verdict"]["outcome"].startswith("fails") for row in document["results"] if not row["error"])
+        start = "Where a method fails, yes; else hardly" if fails else "Hardly"
+        return f"{start}: with {models}, the test of all scores does not tell even untouched models from retrained ones."
     power = first["verdict"]["power"]
     if not power:
         return f"With {models}, how often a method as good as retraining would be shown to pass is not known."
