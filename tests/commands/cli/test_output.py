@@ -83,6 +83,9 @@ def test_seconds_pass_in_the_line_and_what_is_left_shrinks(monkeypatch):
     tracker = Tracker("models", "demo")
     tracker.show_stage("reading")
     assert tracker._line(7.0) == "untrain demo: reading ... 7 s"
+    tracker.show_start(Progress(0, 9, "", 0.0, None, expected=8.0))
+    assert tracker._line(7.0) == "[          ] 0/9 models, 7 s of about 8 s expected"
+    assert tracker._line(9.0) == "[          ] 0/9 models, 9 s, about 8 s expected"
     tracker(Progress(4, 9, "DEL(steps=Steps(lr=0.1)) 0", 12.0, 30.0))
     assert tracker._line(10.0) == "[####      ] 4/9 models, 22 s, about 20 s left: DEL 0"
     assert tracker._line(100.0) == "[####      ] 4/9 models, 112 s, about 1 s left: DEL 0"

@@ -148,10 +148,10 @@ class Tracker:
         """The line of work that is counted, so many seconds later; a terminal that is narrow shows less of it."""
         count, elapsed = f"{at.done}/{at.total} {at.what or self.what}", f"{at.elapsed + since:.0f} s"
         rest = ""
-        if at.left is not None:
-            rest = f", about {max(at.left - since, 0 if at.done == at.total else 1):.0f} s left"
-        elif at.expected:
-            rest = f" of about {at.expected:.0f} s expected"
+        if at.left is not None and at.done < at.total:
+            rest = f", about {max(at.left - since, 1):.0f} s left"
+        elif at.expected and at.done < at.total:
+            rest = f"{' of' if at.elapsed + since <= at.expected else ','} about {at.expected:.0f} s expected"
         label = f": {at.label}" if at.label else ""
         if not self._live:
             return printable(f"{count}, {elapsed}{rest}{label}")
