@@ -62,8 +62,8 @@ def powerless(row: Row) -> str:
     if not tested or not all(verdict["blind"] for verdict in tested):
         return ""
     return (
-        "The test of all scores cannot tell even the original models, which forgot nothing, from retrained ones: what is open here "
-        "says little, what fails stands."
+        "The test of all scores cannot tell even the original models, which forgot nothing, from retrained ones: an open outcome "
+        "says little; a failure stands."
     )
 
 

@@ -119,6 +119,8 @@ def test_nothing_moves_while_a_person_types_or_once_a_stage_has_ended(monkeypatc
     monkeypatch.setattr("sys.stderr", stream)
     monkeypatch.setattr("untrain.commands.cli.output.OFTEN", 0.01)
     with Tracker("models", "request") as tracker:
+        tracker(Progress(0, 0, "", 0.0, None, "the plan"))
+        assert tracker._line(3.0) == "untrain request: at work ... 3 s"
         with asking():
             time.sleep(0.03)  # a line that was under way is finished
             count = len(lines_of(stream))

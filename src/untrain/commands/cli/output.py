@@ -16,6 +16,7 @@ import typer
 from untrain.core.escapes import printable, write_raw
 from untrain.runtime.progress import Progress, is_asking
 
+STARTING = "starting"
 CELLS = 10  # of a bar
 SILENT = 10  # seconds without a line, after which a file gets one
 OFTEN = 1.0  # seconds after which a line of a terminal moves
@@ -80,7 +81,7 @@ class Tracker:
         self._thread = threading.Thread(target=self._keep_moving, daemon=True)
 
     def __enter__(self) -> Self:
-        self.show_stage("starting")
+        self.show_stage(STARTING)
         self._thread.start()
         return self
 
@@ -94,6 +95,8 @@ class Tracker:
         with self._lock:
             if at.note is not None:
                 self.notes.append(at.note)
+                if self._now == STARTING:
+                    self._begin("at work")
                 renew_line()
                 for line in self._note(at.note):
                     print(line, file=sys.stderr, flush=True)
