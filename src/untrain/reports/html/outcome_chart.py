@@ -137,7 +137,8 @@ def _drawn(points: Sequence[Point], up: Upward, costly: bool, even: float) -> Ch
     across = (
         Axis("Cost, share of retraining", PERCENT, -0.05 * most, most)
         if costly
-        else Axis("Methods, side by side", "", -0.6, len(points) - 0.4, tuple(p.x for p in points), ("",) * len(points))
+        else Axis("Methods, side by side" if len(points) > 1 else "Method", "", -0.6, len(points) - 0.4,
+                  tuple(p.x for p in points), ("",) * len(points))
     )  # fmt: skip
     axis = _margins(low, high) if up.log else Axis(up.title, "", float(low - room), float(high + room), zero=True)
     axis = replace(axis, title=up.title)
