@@ -134,9 +134,13 @@ def test_a_table_is_sorted_filtered_and_its_columns_hidden(spelled, chromium):
         chromium.run(sort)
         assert chromium.run(f"{TABLE}.tHead.rows[0].lastElementChild.getAttribute('aria-sort')") == order
         assert chromium.run(costs) == sorted(chromium.run(costs), reverse=way < 0)
-    filtering = "{ const f = document.querySelector('.tools input'); f.value = '0.25'; f.dispatchEvent(new Event('input')); }"
-    chromium.run(filtering)
-    assert chromium.run(LABELS) == ["DEL (b)"]
+    filtering = "{{ const f = document.querySelector('.tools input'); f.value = '{}'; f.dispatchEvent(new Event('input')); }}"
+    everything = chromium.run(LABELS)
+    chromium.run(filtering.format("del"))  # not Nothing, a control: the model left alone
+    assert sorted(chromium.run(LABELS)) == ["DEL (a)", "DEL (b)"]
+    for word, found in (("(keep", []), ("", everything), ("0.25", ["DEL (b)"])):
+        chromium.run(filtering.format(word))
+        assert chromium.run(LABELS) == found
     shown = f"[...{TABLE}.rows].map(r => [...r.cells].filter(c => !c.hidden).reduce((n, c) => n + c.colSpan, 0))"
     before = chromium.run(shown)
     chromium.run("document.querySelector('.tools input[type=checkbox]').click()")
@@ -201,6 +205,10 @@ def test_two_methods_are_pinned_side_by_side(report, chromium):
     first, second = chromium.run(drawn)
     assert first != second
     assert set(chromium.run(shown)) == {"2", "3"}
+    scales = "[...document.querySelectorAll('.chart[data-figure=\"run1-margins-forget\"]')].map(c => c.layout.yaxis.range)"
+    (low, high), other = chromium.run(scales)
+    assert [low, high] == other
+    assert high >= max(max(json.loads(y)) for y in (first, second))
     names = "[...document.querySelectorAll('#run1 .who')].filter(w => w.offsetParent).map(w => w.textContent)"
     assert set(chromium.run(names)) == {"SalUn", "Nothing"}
     places = "[...document.querySelectorAll('.chart[data-figure=\"run1-margins-forget\"]')].map(c => c.getBoundingClientRect())"
