@@ -89,6 +89,8 @@ def test_seconds_pass_in_the_line_and_what_is_left_shrinks(monkeypatch):
     tracker(Progress(4, 9, "DEL(steps=Steps(lr=0.1)) 0", 12.0, 30.0))
     assert tracker._line(10.0) == "[####      ] 4/9 models, 22 s, about 20 s left: DEL 0"
     assert tracker._line(100.0) == "[####      ] 4/9 models, 112 s, about 1 s left: DEL 0"
+    tracker(Progress(9, 9, "DEL() 0", 50.0, 0.0))
+    assert tracker._line(2.0) == "untrain demo: at work ... 2 s"
 
 
 @pytest.mark.parametrize(("width", "line"), [

@@ -1,5 +1,6 @@
 """The page as a browser shows it."""
 
+import copy
 import dataclasses
 import json
 import re
@@ -122,6 +123,23 @@ def test_no_name_in_the_picture_touches_a_mark(report, chromium, width):
     assert len(marks) == 4
     air = [(n, m) for n in names for m in marks if n[0] - 1 < m[1] and m[0] - 1 < n[1] and n[2] < m[3] and m[2] < n[3]]
     assert air == []
+
+
+@pytest.mark.browser
+def test_the_first_table_of_nine_columns_and_a_long_label_fits_a_laptop(privacy, tmp_path, chromium):
+    document = copy.deepcopy(privacy.document)
+    document["overlap"], label = [], "ResetFinetune() @ RandomMask()"
+    document["results"][1]["method"] = label
+    for row in document["results"]:
+        row["scores"]["mia_ulira_accuracy"] = copy.deepcopy(row["scores"]["test_accuracy"])
+        row["verdict"]["because"] = "its models know 120 of 126 forget examples less well than retrained models do"
+    unlearned = dict(zip([r["method"] for r in document["results"]], privacy.unlearned.values(), strict=True))
+    file = tmp_path / "report.html"
+    file.write_text(page([dataclasses.replace(privacy, document=document, unlearned=unlearned)], "x"), encoding="utf-8")
+    chromium.open(file, 1280)
+    assert chromium.run(f"{TABLE}.tHead.rows[0].cells.length") == 9
+    held, room = chromium.run(f"[{TABLE}.closest('.scroll').scrollWidth, {TABLE}.closest('.scroll').clientWidth]")
+    assert held <= room
 
 
 @pytest.mark.browser

@@ -16,7 +16,7 @@ import typer
 from untrain.core.escapes import printable, write_raw
 from untrain.runtime.progress import Progress, is_asking
 
-STARTING = "starting"
+STARTING, WORKING = "starting", "at work"  # where nothing else is known
 CELLS = 10  # of a bar
 SILENT = 10  # seconds without a line, after which a file gets one
 OFTEN = 1.0  # seconds after which a line of a terminal moves
@@ -96,13 +96,13 @@ class Tracker:
             if at.note is not None:
                 self.notes.append(at.note)
                 if self._now == STARTING:
-                    self._begin("at work")
+                    self._begin(WORKING)
                 renew_line()
                 for line in self._note(at.note):
                     print(line, file=sys.stderr, flush=True)
                 return
             done = at.done == at.total
-            self._begin(None if done else at)
+            self._begin(WORKING if done else at)
             if done or self._is_due():
                 self._print(self._counted(at, 0.0), done)
 
