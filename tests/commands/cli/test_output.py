@@ -107,6 +107,18 @@ def test_a_narrow_terminal_shows_fewer_words_and_whole_ones(width, line, monkeyp
     assert tracker._line(0.0) == line
 
 
+@pytest.mark.parametrize(("width", "line"), [
+    (80, "untrain run: reading the data of Digits(noise=Flip()) ... 3 s"), (60, "untrain run: reading the data of Digits ... 3 s"),
+    (40, "reading the data of Digits ... 3 s"), (30, "untrain run ... 3 s"),
+])  # fmt: skip
+def test_a_stage_moves_on_a_narrow_terminal_too(width, line, monkeypatch):
+    monkeypatch.setattr("sys.stderr", Terminal())
+    monkeypatch.setattr("untrain.commands.cli.output._columns", lambda: width)
+    tracker = Tracker("models", "run")
+    tracker.show_stage("reading the data of Digits(noise=Flip())")
+    assert tracker._line(3.0) == line
+
+
 def test_a_note_breaks_between_words_on_a_terminal_and_not_at_all_in_a_file(monkeypatch):
     note = "price: 52 models to train, about 18 s of training here"
     for stream, lines in ((Terminal(), ["price: 52 models to train, about 18 s", "  of training here"]), (io.StringIO(), [note])):

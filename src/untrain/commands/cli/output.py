@@ -143,9 +143,11 @@ class Tracker:
         if isinstance(self._now, Progress):
             return self._counted(self._now, seconds)
         passed = f" {seconds:.0f} s" if seconds >= 1 else ""
-        texts = (str(self._now), *([_short(str(self._now))] if self._live else []))
-        lines = [printable(f"untrain {self.command}: {text} ...{passed}".replace(" :", ":")) for text in texts]
-        return next((line for line in lines if len(line) < _columns()), lines[-1])
+        stage, name = str(self._now), f"untrain {self.command}".strip()
+        lines = [f"{name}: {stage} ...{passed}"]
+        if self._live:
+            lines += [f"{name}: {_short(stage)} ...{passed}", f"{_short(stage)} ...{passed}", f"{name} ...{passed}"]
+        return next((line for line in map(printable, lines) if len(line) < _columns()), printable(lines[-1]))
 
     def _counted(self, at: Progress, since: float) -> str:
         """The line of work that is counted, so many seconds later; a terminal that is narrow shows less of it."""
