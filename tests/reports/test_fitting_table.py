@@ -62,3 +62,7 @@ def test_wrapped_text_has_all_its_letters(text, width):
     lines = wrapped(text, max(2, width))
     assert "".join("".join(lines).split()) == "".join(text.split())
     assert max(map(cell_len, lines)) <= max(2, width)
+
+
+def test_a_number_keeps_its_percent_sign():
+    assert wrapped("it is 97 % below", 9) == ["it is", "97 %", "below"]

@@ -72,6 +72,19 @@ def printed(document, capsys, width=400, verbose=False):
     return capsys.readouterr().out
 
 
+def test_labels_and_notes_that_runs_share_are_printed_once_and_power_not_again(tiny, capsys):
+    document = copy.deepcopy(tiny.document)
+    document["results"][1]["method"] = "DEL(keep=0.1)"
+    power = "2 models let a perfect method pass with probability 0.5"
+    document["warnings"] = ["few seeds", f"by protocol standard, {power}"]
+    print_runs([document, document], colour=False)
+    text = capsys.readouterr().out
+    assert [text.count(each) for each in ("DEL: DEL(keep=0.1)", "note: few seeds", power)] == [1, 1, 1]
+    print_runs([document, document], colour=False, said=[f"protocol standard: {power} (by a normal law)"])
+    text = capsys.readouterr().out
+    assert [text.count(each) for each in ("note: few seeds", power)] == [1, 0]
+
+
 def test_it_begins_with_who_won_and_the_outcomes_stand_below_that_first_which_a_report_opens_with(tiny, capsys):
     lines = printed(tiny.document, capsys, width=500).splitlines()
     assert lines[0] == tally(tiny.document)

@@ -145,6 +145,8 @@ class FittingTable:
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """Lines of a text, at most ``width`` wide: broken between words, and in a longer word after a mark, as of a spelling.
 
+    A number and the % after it are one word.
+
     ``indent`` is what the lines after the first begin with.
 
     >>> wrapped("NegGrad(alpha=0.9) @ WeightedGrad()", 20)
@@ -153,7 +155,7 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     ['Random(', '  fraction=', '  0.05)']
     """
     lines = [""]
-    for word in text.split():
+    for word in re.split(r"\s+(?!%)", text.strip()):
         for at, piece in enumerate(_pieces(word, width - len(indent))):
             gap = " " if lines[-1] and not at else ""
             longer = f"{lines[-1]}{gap}{piece}"

@@ -22,6 +22,7 @@ from untrain.data.keyed import id_column, ids_like, ids_with
 from untrain.data.readers.row_stream import headings, is_too_large
 from untrain.data.understood import Understood, understand
 from untrain.experiments.forgetting.requests import GivenRequest, cells_of, draw, refuse_several
+from untrain.runtime.progress import asking
 from untrain.service.canonical import digest_at
 from untrain.service.settings import Settings
 
@@ -103,7 +104,8 @@ def _looked_up(asked: dict[str, Any], settings: Settings) -> tuple[list[object],
     if isinstance(forget, str) and forget == "-":
         with scratch("ids") as folder:
             listed = folder / "standard-input.csv"
-            listed.write_bytes(sys.stdin.buffer.read())
+            with asking():
+                listed.write_bytes(sys.stdin.buffer.read())
             try:
                 return _looked_up({**asked, "forget": str(listed)}, settings)
             except RequestError as error:

@@ -31,6 +31,7 @@ from untrain.data.requests.owner import Owner
 from untrain.data.requests.resolve import request
 from untrain.data.requests.where import Where
 from untrain.data.understood import CLASS_NAME
+from untrain.runtime.progress import asking
 
 HELD = "such as forget=frame['id']"
 LISTED, MANY = 20, 10_000  # ids that a message lists, and words of a file that are looked for in other columns
@@ -147,7 +148,8 @@ def _by_list(asked: GivenRequest, train: Examples) -> DrawnRequest:
     if isinstance(forget, str) and forget == "-":
         with scratch("ids") as folder:
             file = folder / "standard-input.csv"
-            file.write_bytes(sys.stdin.buffer.read())
+            with asking():
+                file.write_bytes(sys.stdin.buffer.read())
             return _from_file(file, "standard input", index, how, asked, train)
     if isinstance(forget, str | Path):
         if _is_file(forget):
