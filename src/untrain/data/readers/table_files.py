@@ -18,7 +18,7 @@ from untrain.core.metering import metered
 from untrain.core.paths import user_path
 from untrain.data.readers.base import Array
 from untrain.data.readers.damage import reading
-from untrain.data.readers.held_tables import held_table, plain_name, records_table
+from untrain.data.readers.held_tables import held_table, plain_names, records_table
 from untrain.data.readers.imagefolder import SUFFIXES, ImageFolder
 from untrain.data.readers.json_lines import read_records, read_text
 from untrain.data.readers.numpy_files import read_numpy
@@ -167,7 +167,8 @@ def _numpy(file: Path, side: int | None) -> ColumnTable:
             if other.is_file() and other != file:
                 with reading(f"{other} cannot be read"):
                     arrays["id" if other.stem == "ids" else "label"] = np.asarray(read_numpy(other))
-    named = {plain_name(name): array for name, array in arrays.items()}
+    plain = plain_names(arrays)
+    named = {plain[name]: array for name, array in arrays.items()}
     rows = {name: len(array) if array.ndim else 1 for name, array in named.items()}
     most = rows.get("x", max(rows.values()))
     kept = {name: held_column(name, array) if array.ndim == 1 else array for name, array in named.items() if rows[name] == most}
