@@ -18,6 +18,7 @@ from untrain.core.paths import user_path
 from untrain.core.work_files import scratch
 from untrain.data.column_roles import LABELS, OWNERS, DataChoices
 from untrain.data.examples import Examples
+from untrain.data.id_index import IdIndex
 from untrain.data.keyed import id_column, ids_like, ids_with
 from untrain.data.readers.row_stream import headings, is_too_large
 from untrain.data.understood import Understood, understand
@@ -62,6 +63,21 @@ def _read_ids(data: str, roles: str) -> tuple[str, ...]:
 @lru_cache(maxsize=1)
 def _ids_at(data: str, roles: str, digest: str) -> tuple[str, ...]:
     return _read_ids(data, roles)
+
+
+def ids_among(words: list[str], settings: Settings) -> list[str]:
+    """Those of some words that are each one id of the data.
+
+    Raises:
+        DataError: the ids cannot be read.
+    """
+    if is_too_large(settings.data):
+        file = user_path(settings.data)
+        there = ids_like(file, id_column(file, str(settings.options.get("id", ""))), words)
+    else:
+        there = np.array(ids_there(settings.data, settings.options))
+    index = IdIndex(there)
+    return [word for word in words if index.find(word) is not None]
 
 
 def ids_of(asked: dict[str, Any], settings: Settings) -> tuple[list[object], list[str]]:
