@@ -230,3 +230,11 @@ def test_ids_of_the_data_are_read_again_only_once_these_were_changed(tmp_path, m
     Path(data).write_text("id,label\nu3,0\nu4,1\n")
     assert given_ids.ids_there(data, options) == ("u3", "u4")
     assert given_ids.ids_there(data, {**options, "id": "label"}) == ("0", "1")
+
+
+def test_ids_in_a_file_beside_the_data_are_read_again_once_it_was_changed(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((2, 3)))
+    np.save(tmp_path / "y.npy", np.array([0, 1]))
+    for ids in (["a", "b"], ["a", "c"]):
+        np.save(tmp_path / "ids.npy", np.array(ids))
+        assert given_ids.ids_there(str(tmp_path / "x.npy"), {}) == tuple(ids)

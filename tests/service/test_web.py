@@ -93,8 +93,8 @@ def test_a_line_of_a_form_that_is_an_id_keeps_its_commas_and_quotes_keep_them_el
     web = browser(service)
     token = token_in(web.get("/add"))
     sent = (
-        ("Doe, Ann", ["Doe, Ann"]), ('u7, "Doe, Ann"\nu8', ["u7", "Doe, Ann", "u8"]), ("Doe, Ann\nu7, u8", ["Doe, Ann", "u7", "u8"]),
-        ("Doe, Ann\nnobody", ["Doe, Ann"]),
+        ("Doe, Ann", ["Doe, Ann"]), ('u7, "Doe, Ann"\nu8', ["u7", "Doe, Ann", "u8"]),
+        ("Doe, Ann\nu7, u8", ["Doe, Ann", "u7", "u8"]), ("Doe, Ann\nnobody", ["Doe, Ann"]),
     )  # fmt: skip
     for ids, wanted in sent:
         data = {"token": token, "ids": ids, "missing": "skip"}

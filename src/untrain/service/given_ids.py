@@ -21,6 +21,7 @@ from untrain.data.examples import Examples
 from untrain.data.id_index import IdIndex
 from untrain.data.keyed import id_column, ids_like, ids_with
 from untrain.data.readers.row_stream import headings, is_too_large
+from untrain.data.readers.table_files import files_beside
 from untrain.data.understood import Understood, understand
 from untrain.experiments.forgetting.requests import GivenRequest, cells_of, draw, refuse_several
 from untrain.service.canonical import digest_at
@@ -46,14 +47,14 @@ def data_of(data: str, options: dict[str, Any]) -> Understood:
 
 
 def ids_there(data: str, options: dict[str, Any]) -> tuple[str, ...]:
-    """The ids of all rows as text, read once in a process as long as the file or folder stays as it is.
+    """The ids of all rows as text, read once in a process as long as the files or the folder stay as they are.
 
     Raises:
         DataError: they cannot be read.
     """
     roles = json.dumps({name: options[name] for name in ROLES.values() if name in options}, sort_keys=True)
     place = user_path(data)
-    return _ids_at(data, roles, digest_at(place)) if place.exists() else _read_ids(data, roles)
+    return _ids_at(data, roles, *map(digest_at, [place, *files_beside(place)])) if place.exists() else _read_ids(data, roles)
 
 
 def _read_ids(data: str, roles: str) -> tuple[str, ...]:
@@ -61,7 +62,7 @@ def _read_ids(data: str, roles: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1)
-def _ids_at(data: str, roles: str, digest: str) -> tuple[str, ...]:
+def _ids_at(data: str, roles: str, *digests: str) -> tuple[str, ...]:
     return _read_ids(data, roles)
 
 

@@ -94,11 +94,10 @@ class WebPages:
         """
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         try:
-            parted = {
-                line: [word.strip() for word in next(csv.reader([line], skipinitialspace=True)) if word.strip()] for line in lines
-            }
+            cells = {line: next(csv.reader([line], skipinitialspace=True)) for line in lines}
         except csv.Error as error:
             raise RequestError(f"the ids cannot be read ({error}): write one per line") from None
+        parted = {line: [word.strip() for word in words if word.strip()] for line, words in cells.items()}
         several = [line for line, words in parted.items() if words != [line]]
         whole = set(ids_among(several, self.service.settings)) if several else ()
         words = [word for line in lines for word in ([line] if line in whole else parted[line])]

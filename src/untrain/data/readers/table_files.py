@@ -157,16 +157,22 @@ def _records(file: Path, side: int | None) -> ColumnTable:
     return records_table(records, "JSON lines", str(file))
 
 
+def files_beside(file: Path) -> list[Path]:
+    """The files with labels and ids that are read with a file of inputs, as y.npy and ids.npy are with x.npy."""
+    if file.suffix.lower() != ".npy":
+        return []
+    names = ("y.npy", "labels.npy", "ids.npy", file.stem.replace("x", "y", 1) + ".npy")
+    return [other for other in map(file.with_name, dict.fromkeys(names)) if other.is_file() and other != file]
+
+
 def _numpy(file: Path, side: int | None) -> ColumnTable:
     with reading(f"{file} cannot be read"):
         loaded = read_numpy(file)
         arrays = {"x": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded}
     if isinstance(loaded, np.ndarray):
-        beside = [file.with_name(name) for name in ("y.npy", "labels.npy", "ids.npy", file.stem.replace("x", "y", 1) + ".npy")]
-        for other in beside:
-            if other.is_file() and other != file:
-                with reading(f"{other} cannot be read"):
-                    arrays["id" if other.stem == "ids" else "label"] = np.asarray(read_numpy(other))
+        for other in files_beside(file):
+            with reading(f"{other} cannot be read"):
+                arrays["id" if other.stem == "ids" else "label"] = np.asarray(read_numpy(other))
     plain = plain_names(arrays)
     named = {plain[name]: array for name, array in arrays.items()}
     rows = {name: len(array) if array.ndim else 1 for name, array in named.items()}
