@@ -218,7 +218,7 @@ def _drawn(
     for note in notes:
         add_note(note)
     forget_set = forget_set_of(train, rows)
-    return DrawnRequest(forget_set, None, f"{len(ids)} ids of {name}", len(words), missing, sha256)
+    return DrawnRequest(forget_set, None, f"{len(ids)} id{'s'[: len(ids) != 1]} of {name}", len(words), missing, sha256)
 
 
 def cells_of(forget: Any) -> list[str]:
