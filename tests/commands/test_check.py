@@ -650,6 +650,24 @@ class Pooled(Evaluator):
         return {"gap": gap(trial)}
 
 
+class Hasty(Evaluator):
+    """Scores many splits at once, and as if all were alike.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = {"gap": ScoreInfo("made up", "fraction", "0", "none", low=-1.0, margin=0.1)}
+
+    def prepare(self, seen):
+        return right(seen)
+
+    def evaluate(self, trial):
+        return {"gap": gap(trial)}
+
+    def in_splits(self, splits):
+        return {"gap": np.full(len(splits), 9.0)}
+
+
 class Blind(Evaluator):
     """Looks at the test set alone, and roughly.
 
@@ -889,6 +907,7 @@ FAULTS = [
     (FirstModel, "it is blind to the order of models", "order of models"),
     (FirstRows, "it is blind to the order of examples", "order of examples"),
     (Pooled, "a batch of models gives what its models give one by one", "with others"),
+    (Hasty, "splits at once score as each by itself", "gap of a split that evaluate gives"),
     (Blind, "it tells the original from the oracle", "hold on to the forget set"),
 ]
 

@@ -368,13 +368,34 @@ def test_auto_trains_again_where_nothing_shows_whether_a_cheaper_method_forgot(h
     assert "even to the old model" in never["why"]
 
 
+def test_next_week_a_checkpoint_that_forgot_warns_of_rows_that_are_still_in_the_data(home):
+    assert not [note for note in forget()["notes"] if "warning" in note]
+    again = {"model": "net-forgot.pt", "forget": "p15", "dry_run": True}
+    [note] = [note for note in forget(**again)["notes"] if "warning" in note]
+    assert note.startswith("warning: this checkpoint forgot 4 rows before (20")
+    assert "the data are those of then: what stays is learned again, so name all ids so far, or delete their rows" in note
+    forget(**again | {"dry_run": False})
+    rows = (home / "train.csv").read_text().splitlines()
+    (home / "fewer.csv").write_text("\n".join(row for row in rows if not row.startswith(("p3,", "p6,"))))
+    [note] = [
+        note for note in forget(**again | {"model": "net-forgot-forgot.pt", "data": "fewer.csv"})["notes"] if "warning" in note
+    ]
+    assert "forgot 5 rows before" in note
+    assert "they may still be in the data" in note
+    (home / "net-forgot.pt").write_bytes((home / "net.pt").read_bytes())  # its document is of another file now
+    assert not [note for note in forget(**again)["notes"] if "warning" in note]
+
+
 def test_the_command_prints_plan_and_figures(home, monkeypatch):
     monkeypatch.setenv("UNTRAIN_HOME", str(home / "store"))  # which is for audits, and stands in no one's way without one
     words = ["forget", "--model", "net.pt", "--data", "train.csv", "--forget", "ids.csv", "--network", "foreign_models:Net"]
     words += ["--id", "person"]
     printed = RUNNER.invoke(app.app, [*words, "--valid", "held.csv", "--steps", STEPS])
     assert printed.exit_code == 0, printed.output
-    assert "goes: 4 of 240 rows, 4 ids" in printed.output
+    assert "goes: 4 of 240 rows, 4 ids of ids.csv\n" in printed.output
+    assert "memory below 1 MB" in printed.output
+    assert "forgotten rows beside unseen ones of their classes: larger loss with chance 0." in printed.output
+    assert "(taken for granted): too few rows to tell" in printed.output
     assert "classes: ash 4 of 80" in printed.output
     assert "checkpoint: " in printed.stdout
     document = json.loads(RUNNER.invoke(app.app, [*words, "--dry-run", "--out", "b.pt", "--json"]).stdout)

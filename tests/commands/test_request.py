@@ -48,7 +48,7 @@ def test_the_weekly_path(say, place):
     assert "R00001: 2 ids, due 2030-01-02, received" in say(
         "add", "-", "--deadline", "2030-01-02", "--reference", "=T-1", *service, text="person\np3\np17\n"
     )
-    assert "R00002: 1 ids" in say("add", "p3", *service)
+    assert "R00002: 1 id," in say("add", "p3", *service)
     assert "no request is approved; nothing was done" in say("run", *service)
     say("plan", "R00001", *service)
     say("approve", "R00001", *service)

@@ -111,6 +111,8 @@ def test_owners_and_classes_are_looked_up_and_rules_refused(tables, little_memor
 def test_whole_numbers_are_numbers_and_leading_zeros_are_text(tmp_path):
     (tmp_path / "n.csv").write_text("id,label\n1,a\n20,b\n")
     assert ids_like(tmp_path / "n.csv", "id", ["020"]).tolist() == [20, 1]
+    (tmp_path / "long.csv").write_text("id,label\n" + "".join(f"{at},a\n" for at in range(2_000)) + "+2000,b\n")
+    assert {1999, 2000} <= set(ids_like(tmp_path / "long.csv", "id", ["+1999", " 2000"]).tolist())
     (tmp_path / "z.csv").write_text("id,label\n007,a\n7,b\n8,b\n")
     assert ids_like(tmp_path / "z.csv", "id", ["7"]).tolist()[:2] == ["007", "7"]
     assert id_column(tmp_path / "n.csv", "") == "id"

@@ -3,12 +3,16 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
+from threadpoolctl import threadpool_info
 
 from untrain.core.errors import DataError, StoreError
 from untrain.evaluation.glossary import abouts, evaluators
+from untrain.evaluation.metrics.accuracy import Accuracy
 from untrain.experiments.model_facts import SHARES, break_even, cost, guard, notes
 from untrain.experiments.results import entries_of, material, observe, results, score_run, warnings
 from untrain.runtime.store import Entry, Store
+from untrain.runtime.threads import threads
 
 
 @pytest.fixture
@@ -101,6 +105,23 @@ def test_scores_are_computed_once(run, monkeypatch):
     score_run(*run)
     monkeypatch.setattr("untrain.experiments.results.observe", lambda *_: pytest.fail("scored twice"))
     score_run(*run)
+
+
+def test_scores_take_one_thread_whatever_the_process_has(run, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        Accuracy, "prepare", lambda self, observation, of=Accuracy.prepare: (seen.append(pools()), of(self, observation))[1]
+    )
+    with threads(2):
+        results(*run, chosen=[Accuracy()])
+        assert pools() == {2}
+    assert seen
+    assert set().union(*seen) == {1}
+
+
+def pools():
+    """Threads of torch and of each linear algebra."""
+    return {torch.get_num_threads(), *(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")}
 
 
 def test_shares_of_cost_are_of_the_oracles_own():

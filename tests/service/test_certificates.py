@@ -113,6 +113,12 @@ def test_what_is_added_removed_or_spelled_otherwise_is_found(done, tmp_path):
         assert signer_of(body, signed["signature"]) is None
 
 
+def test_the_document_of_forget_is_told_from_a_changed_certificate(tmp_path):
+    (tmp_path / "net.pt.json").write_text(json.dumps({"what": "untrain forget", "made": "2026-01-01"}, indent=1))
+    with pytest.raises(DataError, match="is the document of untrain forget, which is not signed"):
+        verify_certificate(tmp_path / "net.pt.json", None, [], None)
+
+
 def test_who_signed_it_counts(done, tmp_path):
     file, own = done.certificates / "R00001.json", done.folder.parent / "key.public.pem"
     assert outcomes(verify_certificate(file, own, [], None)) == {
@@ -129,6 +135,9 @@ def test_who_signed_it_counts(done, tmp_path):
     )
     assert outcomes(verify_certificate(forged, own, [], None))["signer"] == "wrong"
     assert outcomes(verify_certificate(forged, own, [], None))["signature"] == "right"
+    [signer] = [one for one in verify_certificate(forged, None, [], done) if one["what"] == "signer"]
+    assert signer["outcome"] == "not checked"
+    assert signer["detail"].startswith("it is not the key of the service, and anyone can make a key")
     unsigned = write(tmp_path, "R00002", {"certificate": body, "signature": None})
     assert outcomes(verify_certificate(unsigned, own, [], None))["signature"] == "wrong"
     assert "anybody can have written it" in (tmp_path / "R00002.html").read_text()

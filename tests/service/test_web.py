@@ -92,8 +92,13 @@ def test_a_line_of_a_form_that_is_an_id_keeps_its_commas_and_quotes_keep_them_el
     data.write_text(data.read_text().replace("u5,", '"Doe, Ann",').replace("u6,", '"Roe, Jo",'))
     web = browser(service)
     token = token_in(web.get("/add"))
-    for sent, wanted in (("Doe, Ann", ["Doe, Ann"]), ('u7, "Doe, Ann"\nu8', ["u7", "Doe, Ann", "u8"])):
-        name = web.post("/add", data={"token": token, "ids": sent}).headers["location"].rsplit("/", 1)[1]
+    sent = (
+        ("Doe, Ann", ["Doe, Ann"]), ('u7, "Doe, Ann"\nu8', ["u7", "Doe, Ann", "u8"]),
+        ("Doe, Ann\nu7, u8", ["Doe, Ann", "u7", "u8"]), ("Doe, Ann\nnobody", ["Doe, Ann"]),
+    )  # fmt: skip
+    for ids, wanted in sent:
+        data = {"token": token, "ids": ids, "missing": "skip"}
+        name = web.post("/add", data=data).headers["location"].rsplit("/", 1)[1]
         assert sorted(service.ids(name)) == sorted(wanted)
 
 

@@ -170,7 +170,8 @@ def forget_job(job: RequestJob, dry_run: bool = False, on_progress: OnProgress |
     named = set(ids)
     again_rows = sum(rows[each] for each in again)
     if again:
-        say(on_progress, f"{len(again)} ids that were forgotten before are still in the data, and go again: delete their rows")
+        are = "id forgotten before is" if len(again) == 1 else "ids forgotten before are"
+        say(on_progress, f"{len(again)} {are} still in the data, and go again: delete their rows")
     model = f"{job.model}#{place}" if place else str(job.model)
     listed = [*ids, *(each for each in again if each not in named)]
     document = forget(model, job.data, listed, out=str(job.out), dry_run=dry_run, on_progress=on_progress, **options)

@@ -46,7 +46,8 @@ def ids_like(file: Path, column: str, words: Collection[str]) -> Array:
         column: of its ids.
         words: cells of a list of ids.
     """
-    wanted = {look(word) for word in words} | {look(part) for word in words for part in re.split(r"[\s,;|]+", word) if part}
+    parts = {*words, *(part for word in words for part in re.split(r"[\s,;|]+", word) if part)}
+    wanted = set(map(_look, parts))
     kept: dict[str, None] = {}
     others: dict[str, None] = {}
     whole = True
@@ -55,13 +56,18 @@ def ids_like(file: Path, column: str, words: Collection[str]) -> Array:
         if not all(cells):
             raise DataError(f"{file}: rows have no id in {column!r}: fill them")
         whole = whole and all(map(WHOLE.fullmatch, cells))
-        kept.update(dict.fromkeys(cell for cell in cells if look(cell) in wanted))
+        kept.update(dict.fromkeys(cell for cell in cells if _look(cell) in wanted))
         if len(others) < OTHERS:
             others.update(dict.fromkeys(cells[:OTHERS]))
     ids = [*kept, *(each for each in list(others)[:OTHERS] if each not in kept)]
     if not ids:
         raise DataError(f"{file} holds no rows: give data with at least one")
     return np.array(list(map(int, ids))) if whole else np.array(ids, dtype=str)
+
+
+def _look(word: str) -> str:
+    """The form that words share which may mean the same, be they text or numbers with a sign."""
+    return look(word.strip().removeprefix("+"))
 
 
 def ids_with(file: Path, column: str, of: str, values: Sequence[str]) -> list[str] | list[int]:

@@ -288,10 +288,7 @@ class Evaluator(Spec, role=True):
         """Compute the scores by name; a reason in words for one that cannot be computed."""
 
     def in_splits(self, splits: Splits) -> Mapping[str, Array] | None:
-        """Values of what ``evaluate`` scores, (b,) each, of all splits at once; None where it has to score each by itself.
-
-        They are NaN, or not among the names, where ``evaluate`` gives a reason.
-        """
+        """Values of what ``evaluate`` scores in each split, (b,), NaN for a reason; None where each is scored by itself."""
 
     def curves(self, trial: Prepared) -> Mapping[str, Curve]:
         """ROC curves of the unlearned models, for an attack that scores single examples; none by default.

@@ -165,7 +165,7 @@ def a_batch_of_models_gives_what_its_models_give_one_by_one(made: Evaluator) -> 
 
 
 def splits_at_once_score_as_each_by_itself(made: Evaluator) -> None:
-    """What ``in_splits`` gives for many splits of the models is what ``evaluate`` gives for each.
+    """``in_splits`` gives for many splits of the models what ``evaluate`` gives for each.
 
     Cure: let `in_splits` compute what `evaluate` does, or leave it out, which is slower and never wrong.
     """

@@ -30,7 +30,7 @@ def scores_of(population: Population, n: int, column: str) -> Array:
 
 
 def describe_choice(population: Population, by: Request, train: Examples, column: str, pick: Pick) -> dict[str, Any]:
-    """Facts about what a request chooses, with 'told' as a line for people.
+    """Facts about what a request chooses, one of them a line for people.
 
     Args:
         population: of the ensemble.

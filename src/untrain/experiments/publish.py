@@ -21,8 +21,10 @@ from untrain.reports.shown import Shown
 from untrain.reports.write import ATTRIBUTIONS, MASKS, REPORT, Document, check_writable, problems_of, what_is_replaced, write_files
 from untrain.runtime.progress import OnProgress, say, show_stage
 from untrain.runtime.store import Entry, Store
+from untrain.runtime.threads import threads
 
 
+@threads(1)  # as scores are
 def publish(
     entries: Sequence[Entry],
     store: Store,

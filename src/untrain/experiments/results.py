@@ -43,6 +43,7 @@ from untrain.reports.material import Material
 from untrain.reports.shown import Shown, of_inputs
 from untrain.runtime.progress import OnProgress, ProgressTracker
 from untrain.runtime.store import Contents, Entry, Store
+from untrain.runtime.threads import threads
 
 _HELD = 2**24  # bytes of an output of all models of a population up to which each file is read once
 
@@ -151,6 +152,7 @@ def score_run(
     return dict(entry.record["document"])
 
 
+@threads(1)  # twice the time with two: what is computed is small, and threads wait for each other
 def results(
     run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000, level: float | None = None,
     on_progress: OnProgress | None = None, protocol: Protocol | None = None,

@@ -27,7 +27,14 @@ def folds(rows: Array, count: int, block: int = 4096) -> Array:
 
 
 def fold_keys(rows: Array, block: int = 4096) -> Array:
-    """Digest of each row's values, by which ``folds_of`` cuts them, (..., m)."""
+    """Digest of each row's values, by which ``folds_of`` cuts them, (..., m).
+
+    The order of the values makes no difference.
+
+    >>> keys = fold_keys(np.array([[0.5, 1.0], [1.0, 0.5], [0.5, 0.25]]))
+    >>> bool(keys[0] == keys[1]), bool(keys[0] == keys[2])
+    (True, False)
+    """
     keys = np.zeros(rows.shape[:-1], dtype=np.uint64)
     for start in range(0, rows.shape[-1], block):
         bits = (rows[..., start : start + block].astype(np.float32) + np.float32(0.0)).view(np.uint32).astype(np.uint64)
@@ -36,7 +43,11 @@ def fold_keys(rows: Array, block: int = 4096) -> Array:
 
 
 def folds_of(keys: Array, count: int) -> Array:
-    """Fold of each row by its digest, (..., m)."""
+    """Fold of each row by its digest, (..., m).
+
+    >>> folds_of(np.array([30, 10, 20, 40]), 2).tolist()
+    [0, 0, 1, 1]
+    """
     fold = np.empty(keys.shape, dtype=np.int64)
     np.put_along_axis(fold, np.argsort(keys, axis=-1, kind="stable"), np.arange(keys.shape[-1]) % count, axis=-1)
     return fold

@@ -18,8 +18,10 @@ from untrain.core.paths import user_path
 from untrain.core.work_files import scratch
 from untrain.data.column_roles import LABELS, OWNERS, DataChoices
 from untrain.data.examples import Examples
+from untrain.data.id_index import IdIndex
 from untrain.data.keyed import id_column, ids_like, ids_with
 from untrain.data.readers.row_stream import headings, is_too_large
+from untrain.data.readers.table_files import files_beside
 from untrain.data.understood import Understood, understand
 from untrain.experiments.forgetting.requests import GivenRequest, cells_of, draw, refuse_several
 from untrain.runtime.progress import asking
@@ -46,14 +48,14 @@ def data_of(data: str, options: dict[str, Any]) -> Understood:
 
 
 def ids_there(data: str, options: dict[str, Any]) -> tuple[str, ...]:
-    """The ids of all rows as text, read once in a process as long as the file or folder stays as it is.
+    """The ids of all rows as text, read once in a process as long as the files or the folder stay as they are.
 
     Raises:
         DataError: they cannot be read.
     """
     roles = json.dumps({name: options[name] for name in ROLES.values() if name in options}, sort_keys=True)
     place = user_path(data)
-    return _ids_at(data, roles, digest_at(place)) if place.exists() else _read_ids(data, roles)
+    return _ids_at(data, roles, *map(digest_at, [place, *files_beside(place)])) if place.exists() else _read_ids(data, roles)
 
 
 def _read_ids(data: str, roles: str) -> tuple[str, ...]:
@@ -61,8 +63,23 @@ def _read_ids(data: str, roles: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1)
-def _ids_at(data: str, roles: str, digest: str) -> tuple[str, ...]:
+def _ids_at(data: str, roles: str, *digests: str) -> tuple[str, ...]:
     return _read_ids(data, roles)
+
+
+def ids_among(words: list[str], settings: Settings) -> list[str]:
+    """Those of some words that are each one id of the data.
+
+    Raises:
+        DataError: the ids cannot be read.
+    """
+    if is_too_large(settings.data):
+        file = user_path(settings.data)
+        there = ids_like(file, id_column(file, str(settings.options.get("id", ""))), words)
+    else:
+        there = np.array(ids_there(settings.data, settings.options))
+    index = IdIndex(there)
+    return [word for word in words if index.find(word) is not None]
 
 
 def ids_of(asked: dict[str, Any], settings: Settings) -> tuple[list[object], list[str]]:

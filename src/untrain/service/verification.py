@@ -45,6 +45,8 @@ def read_certificate(file: Path) -> dict[str, Any]:
         raw = file.read_bytes()
     except OSError as error:
         raise DataError(f"cannot read {file}: {error.strerror}") from None
+    if b'"what": "untrain forget"' in raw[:100]:
+        raise DataError(f"{file} is the document of untrain forget, which is not signed: untrain request makes signed certificates")
     signed = parse_canonical(raw, str(file))
     body = signed.get("certificate") if isinstance(signed, dict) else None
     whole = isinstance(signed, dict) and set(signed) == {"certificate", "signature"} and isinstance(body, dict)
@@ -85,8 +87,9 @@ def _signature(signed: dict[str, Any], public: Path | None, service: Service | N
     if wanted is None and own is not None and own.exists() and load_public(own) == signer:
         return [*found, Finding("signer", "right", f"the key of the service, {own}")]
     if wanted is None:
+        other = "" if own is None or not own.exists() else "it is not the key of the service, and "
         note = f"anyone can make a key: compare {fingerprint(signer)} with the fingerprint that you know, or give --public-key"
-        return [*found, Finding("signer", "not checked", note)]
+        return [*found, Finding("signer", "not checked", other + note)]
     same = wanted == signer
     return [*found, Finding("signer", "right" if same else "wrong", "your key" if same else f"another key: {fingerprint(signer)}")]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from untrain.reports.html import service_pages as pages
 from untrain.reports.html.page import shipped
 from untrain.service.comparison import compared, rows_of_table, run_facts, run_named
 from untrain.service.folder import Service
-from untrain.service.given_ids import ids_of
+from untrain.service.given_ids import ids_among, ids_of
 from untrain.service.overview import one, overview
 from untrain.service.reviews import load_review, remove_review, reviews, ticked_ids
 from untrain.service.states import NEXT
@@ -95,14 +94,15 @@ class WebPages:
         """
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         try:
-            words = [word.strip() for line in csv.reader(lines, skipinitialspace=True) for word in line if word.strip()]
+            cells = {line: next(csv.reader([line], skipinitialspace=True)) for line in lines}
         except csv.Error as error:
             raise RequestError(f"the ids cannot be read ({error}): write one per line") from None
+        parted = {line: [word.strip() for word in words if word.strip()] for line, words in cells.items()}
+        several = [line for line, words in parted.items() if words != [line]]
+        whole = set(ids_among(several, self.service.settings)) if several else ()
+        words = [word for line in lines for word in ([line] if line in whole else parted[line])]
         if not words:
             raise RequestError("a request needs at least one id: one per line, or commas between")
-        if words != lines:
-            with suppress(RequestError):
-                return ids_of({"forget": lines}, self.service.settings)[0]
         return ids_of({"forget": words, "skip_missing": skip}, self.service.settings)[0]
 
     def all_reviews(self, path: Mapping[str, str], fields: Fields, token: str) -> WebPage:

@@ -41,7 +41,7 @@ def test_sides_may_bring_their_ids(here):
         (b"label\n", "is empty"),
         (b"1,2\n3,4\n", "has 2 columns"),
         (b"1\n2,3\n", "1 to 2 columns"),
-        (b"\xff\xff", "UTF-8"),
+        (b"\xff\x00\xff", "UTF-8"),
     ],
 )
 def test_a_column_that_is_none_is_refused(here, content, told):

@@ -138,6 +138,6 @@ def test_a_run_is_audited_by_what_a_number_allows(brief):
 
 def test_the_page_says_what_its_margin_is_and_speaks_of_no_classes(brief):
     page = (brief[0] / "out" / "report.html").read_text(encoding="utf-8")
-    assert "The margin is the log-likelihood of the target" in page
+    assert "Certainty, the margin, is the target&#39;s log-likelihood, in nats" in page
     assert "<h4>Accuracy by class</h4>" not in page
     assert "weighted to the forget set's classes" not in page

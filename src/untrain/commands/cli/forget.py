@@ -26,7 +26,8 @@ def _show(document: Document, arguments: Arguments) -> None:
     classes = bool(document["plan"]["classes"])
     accuracies = (("validation", "accuracy"), ("retain", "loss"), ("forget", "accuracy"), ("forget", "loss"))
     for name, what in accuracies if classes else (("validation", "loss"), ("retain", "loss"), ("forget", "loss")):
-        typer.echo(f"{name} {what}: {before[name][what]:.3f} before, {after[name][what]:.3f} after ({after[name]['rows']:,} rows)")
+        rows = f"{after[name]['rows']:,} row{'s'[: after[name]['rows'] != 1]}"
+        typer.echo(f"{name} {what}: {before[name][what]:.3f} before, {after[name][what]:.3f} after ({rows})")
     typer.echo(_alike(before["alike"], after["alike"], classes, document["method"].startswith("Retrain")))
     for note in document["method_notes"]:
         typer.echo(printable(f"note: {note}"))
@@ -47,21 +48,20 @@ def _show(document: Document, arguments: Arguments) -> None:
 def _alike(before: dict[str, Any] | None, after: dict[str, Any] | None, classes: bool, retrained: bool) -> str:
     if before is None or after is None:
         return "forgotten rows beside unseen ones: not known, as no data were given that the model has not seen (--valid)"
-    verdict = (
-        "met"
-        if after["met"]
-        else "not met by a model that never saw them, so it is the aim that is off"
-        if retrained
-        else "not met"
-    )
-    if before["met"]:
-        verdict += ", as before: these rows were never unlike, and this says nothing about the method"
-    unseen = "an unseen one of its class" if classes else "an unseen one"
-    by = "taken for granted" if after["granted"] else "expected of a model that never saw them"
-    aim = f"{after['aim']:.3f} is {by}, standard error {after['aim_error']:.3f}"
+    from untrain.experiments.forgetting.tries import COARSE  # here, so that a ``--help`` does without
+
+    met = "met" if after["met"] else "missed"
+    if after["aim_error"] > COARSE:
+        met = "too few rows to tell"
+    elif before["met"]:
+        met += ", and by the old model too, so that this says nothing about the method"
+    elif retrained and not after["met"]:
+        met += ", though this model never saw them, so that it is the aim that is off"
+    unseen = "unseen ones of their classes" if classes else "unseen ones"
+    by = "taken for granted" if after["granted"] else "by a model that never saw them"
     return (
-        f"chance that a forgotten row has a larger loss than {unseen}: {before['area']:.3f} before, "
-        f"{after['area']:.3f} after ({aim}; within {after['within']:.3f}: {verdict})"
+        f"forgotten rows beside {unseen}: larger loss with chance {before['area']:.3f} before, {after['area']:.3f} after; "
+        f"aim {after['aim']:.3f} ± {after['within']:.3f} ({by}): {met}"
     )
 
 

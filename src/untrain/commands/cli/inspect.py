@@ -59,7 +59,8 @@ def _ids(document: Document) -> list[str]:
     ids, owners = document["ids"], document["owners"]
     name = f"column {ids['column']!r}, " if ids["column"] else ""
     repeated = f"; {ids['repeated']:,} stand for several rows" if ids["repeated"] else "; none is repeated"
-    lines = [f"ids: {name}{ids['distinct']:,} different, {ids['form']}{repeated}"]
+    such = f", such as {_some(ids['such_as'][:1])}" if ids["column"] and ids["such_as"] else ""
+    lines = [f"ids: {name}{ids['distinct']:,} different, {ids['form']}{such}{repeated}"]
     return lines + ([f"owners: column {owners['column']!r}, {owners['distinct']:,} different"] if owners["column"] else [])
 
 

@@ -38,9 +38,13 @@ def _added(document: Document, arguments: Arguments) -> None:
         return
     for note in document["notes"]:
         typer.echo(note)
-    typer.echo(f"{document['id']}: {document['ids']} ids, due {document['deadline']}, {document['state']}")
+    typer.echo(f"{document['id']}: {_ids(document)}, due {document['deadline']}, {document['state']}")
     for name, count in document["shared"].items():
         typer.echo(f"  {count} of them {'is' if count == 1 else 'are'} in {name} too")
+
+
+def _ids(row: Document) -> str:
+    return f"{row['ids']} id{'s'[: row['ids'] != 1]}"
 
 
 def _list(document: Document, arguments: Arguments) -> None:
@@ -51,7 +55,7 @@ def _list(document: Document, arguments: Arguments) -> None:
     for row in document["requests"]:
         late = "  LATE" if row["id"] in document["late"] else ""
         more = row["error"] or row["reference"]
-        typer.echo(f"{row['id']:8} {row['state']:10} due {row['deadline']}{late}  {row['ids']:>6} ids  {more}".rstrip())
+        typer.echo(f"{row['id']:8} {row['state']:10} due {row['deadline']}{late}  {_ids(row):>10}  {more}".rstrip())
     if not document["requests"]:
         typer.echo("no requests")
     typer.echo(f"checkpoint {document['number']}: {document['checkpoint']}")

@@ -32,7 +32,7 @@ def one_by_one(evaluator: Evaluator, splits: Splits, count: int) -> dict[str, Ar
 
 
 def compared(evaluator: Evaluator, splits: Splits, at_once: Mapping[str, Array], count: int = 1) -> dict[str, Array]:
-    """What an evaluator gives for all splits at once, after a check of its shapes and that the first splits score so by themselves.
+    """Check the shapes of what an evaluator gives for all splits at once, and that the first splits score so by themselves.
 
     Raises:
         RunFailed: they do not.

@@ -1,4 +1,4 @@
-"""Checkpoints that an earlier run of the same command wrote, and left without an audit."""
+"""Earlier runs of the same command: checkpoints that they left without an audit, and rows that a checkpoint forgot before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Any
 
 from untrain.core.environment import absolute
 from untrain.core.file_digests import file_digest
+from untrain.core.metering import add_note
 from untrain.core.paths import user_path
+from untrain.data.examples import Examples
+from untrain.data.fingerprint import print_of
 from untrain.experiments.forgetting.writing import sidecar_of, usual_place
 
 Document = dict[str, Any]
@@ -44,12 +47,40 @@ def audited_later(files: Sequence[Path], begun: Document) -> Document | None:
         begun: all that is known before anything is changed.
     """
     for file in reversed(files):
-        with suppress(OSError, ValueError, RecursionError):
-            document = json.loads(sidecar_of(file).read_text(encoding="utf-8"))
-            if isinstance(document, dict) and "audit" not in document and "after" in document and _is_alike(document, begun):
-                made = document.get("out")
-                if isinstance(made, dict) and made.get("path") == str(file) and made.get("sha256") == file_digest(file):
-                    return document
+        document = _document_of(file)
+        here = document is not None and _at(document, ("out", "path")) == str(file)
+        if document is not None and here and "audit" not in document and "after" in document and _is_alike(document, begun):
+            return document
+    return None
+
+
+def note_forgotten_before(path: Path, train: Examples) -> None:
+    """Add a note where a checkpoint forgot rows before, by its document and those of the checkpoints that it came of.
+
+    A new request does not name these rows by itself: those that are still in the data are among the rows that stay.
+    """
+    found: dict[Path, Document] = {}
+    while path not in found and (document := _document_of(path)) is not None:
+        found[path] = document
+        path = absolute(path.parent / str(_at(document, ("model", "path"))))
+    rows = sum(int(_at(each, ("request", "rows")) or 0) for each in found.values())
+    if rows:
+        dates = ", ".join(sorted({str(each.get("made"))[:10] for each in found.values()}))
+        same = print_of(train) in [_at(each, ("data", "digest")) for each in found.values()]
+        there = "the data are those of then" if same else "they may still be in the data"
+        add_note(
+            f"warning: this checkpoint forgot {rows:,} row{'s'[: rows != 1]} before ({dates}), and {there}: what stays is learned "
+            "again, so name all ids so far, or delete their rows from the data; untrain request keeps track of them"
+        )
+
+
+def _document_of(file: Path) -> Document | None:
+    """The document beside a checkpoint that is still as it says; None where there is none."""
+    with suppress(OSError, ValueError, RecursionError):
+        document = json.loads(sidecar_of(file).read_text(encoding="utf-8"))
+        ours = isinstance(document, dict) and document.get("what") == "untrain forget"
+        if ours and _at(document, ("out", "sha256")) == file_digest(file):
+            return dict(document)
     return None
 
 

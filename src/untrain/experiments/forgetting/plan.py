@@ -68,16 +68,17 @@ def plan_document(
 
 def plan_lines(plan: Finding) -> list[str]:
     """The plan in words, line by line."""
-    lines = [f"goes: {plan['rows']:,} of {plan['of']:,} rows, {plan['ids']:,} ids ({plan['request']})"]
+    ids = f"{plan['ids']:,} id{'s'[: plan['ids'] != 1]}"
+    named = plan["request"] if plan["request"].startswith(f"{ids} of ") else f"{ids} ({plan['request']})"
+    lines = [f"goes: {plan['rows']:,} of {plan['of']:,} rows, {named}"]
     gone = [f"{each['name']} {each['forget']:,} of {each['rows']:,}" for each in plan["classes"] if each["forget"]]
     lines += [f"classes: {', '.join(gone[:12])}{', ...' if len(gone) > 12 else ''}"] if gone else []
     if plan["missing"]:
         some = ", ".join(map(str, plan["missing"][:20]))
         lines.append(f"passed over: {len(plan['missing'])} of {plan['listed']} listed ids, which the data lack: {some}")
     lines += _twin_lines(plan["twins"])
-    lines.append(
-        f"model: {plan['model']}, {plan['parameters']:,} parameters; memory about {plan['memory'] / 1e6:,.0f} MB besides the data"
-    )
+    memory = f"about {plan['memory'] / 1e6:,.0f} MB" if plan["memory"] >= 1e6 else "below 1 MB"
+    lines.append(f"model: {plan['model']}, {plan['parameters']:,} parameters; memory {memory} besides the data")
     again = plan["retraining"]
     cost = (
         "one exact fit"

@@ -98,21 +98,21 @@ def _line(who: str, table: Array, pieces: Sequence[str]) -> AnswerLine:
     return AnswerLine(who, differing(first, true, pieces), heat)
 
 
-def differing(told: Sequence[int], true: Sequence[int], pieces: Sequence[str]) -> tuple[tuple[str, bool], ...]:
+def differing(given: Sequence[int], true: Sequence[int], pieces: Sequence[str]) -> tuple[tuple[str, bool], ...]:
     """Stretches of an answer, and whether each is not in the true one.
 
     >>> differing([0, 1, 3], [0, 1, 2], ["in", " May", " Rome", " Oslo"])
     (('in May', False), (' Oslo', True))
 
     Args:
-        told: tokens of a reply.
+        given: tokens of a reply.
         true: tokens of the true one.
         pieces: the text of each token.
     """
     stretches = []
-    for kind, start, stop, _, _ in SequenceMatcher(None, list(told), list(true), autojunk=False).get_opcodes():
+    for kind, start, stop, _, _ in SequenceMatcher(None, list(given), list(true), autojunk=False).get_opcodes():
         if stop > start:
-            stretches.append(("".join(_text(token, pieces) for token in told[start:stop]), kind != "equal"))
+            stretches.append(("".join(_text(token, pieces) for token in given[start:stop]), kind != "equal"))
     return tuple(stretches)
 
 

@@ -22,6 +22,7 @@ DIRECTIONS = ((1.0, 0.0), (-1.0, 0.0), (0.7, 0.7), (0.7, -0.7), (-0.7, 0.7), (-0
 THICK = 5.0  # half the width of an upright line in pixels
 ALONG = np.linspace(0.1, 0.9, 9)[:, None]  # places on a line that are on no other label or point
 LINES = (14.0, 240.0)  # least and greatest length of a line to a label, in pixels
+FEW = 16  # one view of so many is looked at first
 STEP, TRIES = 10.0, 50  # pixels between places for such a label, and how many are tried for a line that crosses nothing
 # Width of a plot, and the pixels of a chart's height that its legend and the axis below take: from a window of a tablet to a large
 # screen, and on a telephone, where the legend takes more lines or fewer.
@@ -172,13 +173,17 @@ def lines_of(names: Sequence[str]) -> list[list[str]]:
 def _free(offsets: Array, point: Array, half: Array, centres: Array, halves: Array, rooms: Array) -> Array:
     """Those of (k, 2) offsets of a label from its point, (v, 1, 2), where it is within the plot and covers nothing, in any view."""
     here = point + offsets  # (v, k, 2)
-    inside = ((here >= half) & (here <= rooms[:, None] - half)).all((0, 2))
-    return np.asarray(offsets[inside & ~_covered(here, half, centres, halves)])
+    left = np.flatnonzero(((here >= half) & (here <= rooms[:, None] - half)).all((0, 2)))
+    for some in (slice(None, None, FEW), slice(None)):  # few views rule out most
+        left = left[~_covered(here[some, left], half, centres[some], halves[some])]
+    return np.asarray(offsets[left])
 
 
 def _covered(places: Array, half: Array | float, centres: Array, halves: Array) -> Array:
     """Mark the boxes of half a size around (v, k, 2) places that lie on any of the boxes around (v, m, 2) in any view, (k,)."""
-    return np.asarray((np.abs(places[:, :, None] - centres[:, None]) < half + halves[:, None]).all(-1).any((0, 2)))
+    reach = half + halves
+    over = (np.abs(places[:, :, None, axis] - centres[:, None, :, axis]) < reach[:, None, :, axis] for axis in (0, 1))
+    return np.asarray(np.logical_and(*over).any((0, 2)))
 
 
 def _beside(half: Array) -> Array:
