@@ -46,6 +46,15 @@ def test_a_budget_is_in_the_title_and_notes_are_below(tiny, capsys):
     assert "note: DEL: stopped at the budget" in told
 
 
+def test_a_brief_table_on_a_repair_has_no_attack_and_one_on_privacy_has(repair, privacy):
+    document = copy.deepcopy(repair.document)
+    for row in document["results"]:
+        row["scores"]["forget_accuracy"]["ideal"], row["scores"]["forget_true_accuracy"]["ideal"] = 0.1, 0.9
+    assert "mia loss auc" in table_of(document).columns
+    assert "mia loss auc" not in table_of(document, brief=True).columns
+    assert "mia loss auc" in table_of(privacy.document, brief=True).columns
+
+
 def verdict(says, outcome, apart=0, equal=0, recognised=0):
     counts = {"forget": 9, "recognised": recognised, "standing_out": 0}
     lists = {"tested": [""] * 6, "distinguishable": [""] * apart, "indistinguishable": [""] * equal}

@@ -14,7 +14,7 @@ from rich.text import Text
 from untrain.core.escapes import printable
 
 TEXT = 24  # a column of text may become as narrow as this
-SLIM = 16  # or as this, where one table is then enough
+SLIM = 14  # or as this, where one table is then enough
 PIECE = re.compile(r"[^(,=/_@]*[(,=/_@]+|[^(,=/_@]+")  # of a word, which may end a line
 LEAST = 8  # a line is never taken for narrower
 BETWEEN = 3  # columns of a table are so far apart
