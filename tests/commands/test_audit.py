@@ -315,7 +315,7 @@ def test_the_price_of_an_audit_is_told_and_nothing_is_trained(here, untrain, tin
     price, plan = out.splitlines()
     assert price.startswith("price: 2 models to train (2 oracle), 4 models are in the store; about ")
     assert price.endswith("by records of the store")
-    assert plan.startswith("protocol standard: 1 unlearned model and 6 retrained ones pass a perfect retrain with probability ")
+    assert plan.startswith("protocol standard: 1 unlearned model and 6 retrained ones let a perfect method pass with probability ")
     assert len(Store(kept).entries()) == before
     told = json.loads(
         untrain("run", tiny.scenario, "Nothing", "--seeds", 2, "--oracles", 4, "--price", "--json", "--store", kept)[1]

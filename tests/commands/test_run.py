@@ -100,7 +100,7 @@ def test_what_is_no_whole_number_is_refused_by_its_name(tmp_path, more):
 def test_progress_is_told_for_each_model(tmp_path):
     told = []
     ut.run(own(), ["Nothing"], store=tmp_path, seeds=1, oracles=2, evaluators="Accuracy", on_progress=told.append)
-    assert told.pop(0).note.startswith("protocol standard: 1 unlearned model and 2 retrained ones pass a perfect retrain with")
+    assert told.pop(0).note.startswith("protocol standard: 1 unlearned model and 2 retrained ones let a perfect method pass with")
     assert told.pop(0).note.startswith("price: 4 models to train (1 original, 2 oracle, 1 unlearned), 0 models are in the store")
     assert [(at.done, at.total) for at in told if at.note is None and at.what is None] == [(1, 4), (2, 4), (3, 4), (4, 4)]
 

@@ -59,3 +59,12 @@ def test_what_would_take_too_long_is_not_looked_for_and_a_note_says_so(monkeypat
 def test_texts_that_differ_in_how_they_are_typed_are_alike_and_empty_ones_are_not():
     assert alike_texts(["A good film.", "  "], ["a bad film", "¡A  GÓOD\nfilm!", "", "ﬁlm"]).tolist() == [1]
     assert np.array_equal(alike_texts(["Straße", "ﬁlm"], ["STRASSE", "film"]), [0, 1])
+
+
+@pytest.mark.parametrize(("one", "other"), [("की", "का"), ("ガラス", "カラス"), ("ไม้", "ไม่")])
+def test_texts_that_differ_in_a_vowel_a_voicing_or_a_tone_are_others(one, other):
+    assert alike_texts([one], [other, one]).tolist() == [1]
+
+
+def test_texts_that_differ_in_accents_and_points_are_alike():
+    assert alike_texts(["naïve", "مُدَرِّس"], ["naive", "مدرس", "Naïve"]).tolist() == [0, 1, 2]

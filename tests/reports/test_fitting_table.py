@@ -62,3 +62,22 @@ def test_wrapped_text_has_all_its_letters(text, width):
     lines = wrapped(text, max(2, width))
     assert "".join("".join(lines).split()) == "".join(text.split())
     assert max(map(cell_len, lines)) <= max(2, width)
+
+
+def test_a_number_keeps_its_percent_sign():
+    assert wrapped("it is 97 % below", 9) == ["it is", "97 %", "below"]
+
+
+@pytest.mark.parametrize(("width", "tables"), [(120, 1), (80, 1), (70, 2)])
+def test_text_is_slim_where_one_table_is_then_enough(width, tables):
+    made = FittingTable(
+        "Digits()", ("method", "verdict", "forget gap", "mia loss auc", "retain accuracy", "test accuracy", "cost"),
+        frozenset({"method", "verdict"}),
+    )  # fmt: skip
+    made.add("ResetFinetune @ RandomMask", "remembers", "-2.8", "0.512", "100.0", "99.4", "101 %")
+    assert made.count(width) == tables
+    text = shown(made, width)
+    assert max(map(cell_len, text.splitlines())) <= width
+    assert {"ResetFinetune", "@", "RandomMask", "101"} <= set(re.split(r"[\s│┃]+", text))
+    made.add("AMethodWithAVeryLongName", "remembers", "-2.8", "0.512", "100.0", "99.4", "101 %")
+    assert "AMethodWithAVeryLongName" in shown(made, width)

@@ -29,8 +29,8 @@ def test_what_is_shown_to_bring_the_labels_back_is_named_with_the_share(tried):
         tried("Nothing", 0.25, "distinguishable", -0.8, -0.7),
     )
     assert text == (
-        "A (98.5 %) brings the true labels back; B (40.0 %) brings back fewer; C (97.0 %) is undecided. By them, retrained models "
-        "get 99.0 % of these examples right, untouched ones 25.0 %."
+        "A (98.5 %) brings the true labels back; B (40.0 %) brings back fewer; C (97.0 %) is undecided. By the true labels, "
+        "retrained models get 99.0 % of these examples right, untouched ones 25.0 %."
     )
 
 

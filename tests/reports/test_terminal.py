@@ -46,6 +46,15 @@ def test_a_budget_is_in_the_title_and_notes_are_below(tiny, capsys):
     assert "note: DEL: stopped at the budget" in told
 
 
+def test_a_brief_table_on_a_repair_has_no_attack_and_one_on_privacy_has(repair, privacy):
+    document = copy.deepcopy(repair.document)
+    for row in document["results"]:
+        row["scores"]["forget_accuracy"]["ideal"], row["scores"]["forget_true_accuracy"]["ideal"] = 0.1, 0.9
+    assert "mia loss auc" in table_of(document).columns
+    assert "mia loss auc" not in table_of(document, brief=True).columns
+    assert "mia loss auc" in table_of(privacy.document, brief=True).columns
+
+
 def verdict(says, outcome, apart=0, equal=0, recognised=0):
     counts = {"forget": 9, "recognised": recognised, "standing_out": 0}
     lists = {"tested": [""] * 6, "distinguishable": [""] * apart, "indistinguishable": [""] * equal}
@@ -70,6 +79,19 @@ def test_a_method_has_its_verdict_in_a_few_letters(given, letters):
 def printed(document, capsys, width=400, verbose=False):
     print_runs([document], colour=False, width=width, verbose=verbose)
     return capsys.readouterr().out
+
+
+def test_labels_and_notes_that_runs_share_are_printed_once_and_power_not_again(tiny, capsys):
+    document = copy.deepcopy(tiny.document)
+    document["results"][1]["method"] = "DEL(keep=0.1)"
+    power = "2 models let a perfect method pass with probability 0.5"
+    document["warnings"] = ["few seeds", f"by protocol standard, {power}"]
+    print_runs([document, document], colour=False)
+    text = capsys.readouterr().out
+    assert [text.count(each) for each in ("DEL: DEL(keep=0.1)", "note: few seeds", power)] == [1, 1, 1]
+    print_runs([document, document], colour=False, said=[f"protocol standard: {power} (by a normal law)"])
+    text = capsys.readouterr().out
+    assert [text.count(each) for each in ("note: few seeds", power)] == [1, 0]
 
 
 def test_it_begins_with_who_won_and_the_outcomes_stand_below_that_first_which_a_report_opens_with(tiny, capsys):

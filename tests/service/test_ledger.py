@@ -6,13 +6,14 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from services import add_up, no_word, service_in
 from untrain.core.errors import BadInput, RequestError, StoreError
 from untrain.core.work_files import work_name
 from untrain.runtime.database import Database, sqlite_url
-from untrain.service import given_ids, leases
+from untrain.service import checking, given_ids, leases
 from untrain.service.folder import open_service
 from untrain.service.ledger import TABLES, Ledger
 from untrain.service.publish import publisher
@@ -229,3 +230,23 @@ def test_ids_of_the_data_are_read_again_only_once_these_were_changed(tmp_path, m
     Path(data).write_text("id,label\nu3,0\nu4,1\n")
     assert given_ids.ids_there(data, options) == ("u3", "u4")
     assert given_ids.ids_there(data, {**options, "id": "label"}) == ("0", "1")
+
+
+def test_ids_in_a_file_beside_the_data_are_read_again_once_it_was_changed(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((2, 3)))
+    np.save(tmp_path / "y.npy", np.array([0, 1]))
+    for ids in (["a", "b"], ["a", "c"]):
+        np.save(tmp_path / "ids.npy", np.array(ids))
+        assert given_ids.ids_there(str(tmp_path / "x.npy"), {}) == tuple(ids)
+
+
+def test_a_check_that_is_broken_off_accuses_nobody(tmp_path, monkeypatch):
+    service = service_in(tmp_path)
+    first, second = (service.add([each])["id"] for each in ("u1", "u2"))
+    service.ledger.refuse_changed_since(first)
+    service.approve(second, "ann")
+    with monkeypatch.context() as once:
+        once.setattr(checking, "_some", lambda *given: 1 / 0)  # as a database that is gone for a moment
+        with pytest.raises(ZeroDivisionError):
+            service.ledger.refuse_changed_since(second)
+    service.ledger.refuse_changed_since(second)

@@ -92,13 +92,13 @@ def test_a_line_of_a_form_that_is_an_id_keeps_its_commas_and_quotes_keep_them_el
     data.write_text(data.read_text().replace("u5,", '"Doe, Ann",').replace("u6,", '"Roe, Jo",'))
     web = browser(service)
     token = token_in(web.get("/add"))
-    for sent, wanted in (
+    sent = (
         ("Doe, Ann", ["Doe, Ann"]), ('u7, "Doe, Ann"\nu8', ["u7", "Doe, Ann", "u8"]),
-        ("Doe, Ann\nu7, u8", ["u7", "u8", "Doe, Ann"]),
-        ("Roe, Jo\nnobody\nu9, no one", ["Roe, Jo", "u9"]),  # nobody is passed over, and not Roe and Jo
-    ):  # fmt: skip
-        form = {"token": token, "ids": sent, "missing": "skip"}
-        name = web.post("/add", data=form).headers["location"].rsplit("/", 1)[1]
+        ("Doe, Ann\nu7, u8", ["Doe, Ann", "u7", "u8"]), ("Doe, Ann\nnobody", ["Doe, Ann"]),
+    )  # fmt: skip
+    for ids, wanted in sent:
+        data = {"token": token, "ids": ids, "missing": "skip"}
+        name = web.post("/add", data=data).headers["location"].rsplit("/", 1)[1]
         assert sorted(service.ids(name)) == sorted(wanted)
 
 

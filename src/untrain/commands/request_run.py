@@ -102,7 +102,7 @@ def watch(
     Returns:
         Runs made, and failures.
     """
-    from untrain.runtime.progress import say
+    from untrain.runtime.progress import say, show_stage
 
     made: list[Any] = []
     failures: list[str] = []
@@ -122,6 +122,7 @@ def watch(
             failures += said
         for line in said:
             say(on_progress, line)
+        show_stage(on_progress, "")
         if rounds is not None and count >= rounds:
             return {"runs": made, "failures": failures}
         time.sleep(every)

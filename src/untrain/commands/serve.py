@@ -10,7 +10,7 @@ from untrain.commands.arguments import AtLeast, Document
 from untrain.commands.service_place import Place, need_service, open_at, user
 from untrain.core.environment import variables
 from untrain.core.errors import BadInput, MissingExtra
-from untrain.runtime.progress import OnProgress, say
+from untrain.runtime.progress import OnProgress, say, show_stage
 
 TOKEN = "UNTRAIN_TOKEN"
 SHORTEST = 16  # letters of a token
@@ -50,6 +50,7 @@ def serve(
     view = WebView(open_at(service), (*LOOPBACK, host), token, f"{user()} (web)", secure=host not in LOOPBACK)
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
     say(on_progress, f"{address}{'?token=$' + TOKEN if token else ''} (stop it with Ctrl-C)")
+    show_stage(on_progress, "")
     # The access log would hold addresses with tokens.
     uvicorn.run(view.app(), host=host, port=port, log_level="warning", access_log=False, server_header=False)
     return {"address": address}

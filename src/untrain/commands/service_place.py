@@ -101,7 +101,10 @@ def passphrase() -> bytes:
         raise BadInput(f"the key is encrypted: set {PASSPHRASE}, or run this at a terminal")
     import getpass
 
-    return getpass.getpass("Passphrase of the key: ").encode()
+    from untrain.runtime.progress import asking
+
+    with asking():
+        return getpass.getpass("Passphrase of the key: ").encode()
 
 
 def key_at(file: Path) -> str:

@@ -10,7 +10,7 @@ import ctypes
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, chain
 from operator import attrgetter, is_, methodcaller
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -87,12 +87,12 @@ class _Watch:
     spaces: tuple[Mapping[str, Any], ...]
     functions: tuple[FunctionType, ...]
 
-    def read(self) -> tuple[np.ndarray[Any, Any], ...]:
-        """Names by owner, what each stands for, and each part of the functions: arrays, which collecting garbage passes over."""
+    def read(self) -> np.ndarray[Any, Any]:
+        """Names by owner, what each stands for, and each part of the functions: an array, which collecting garbage passes over."""
         values = map(methodcaller("values"), self.spaces)
         parts = (map(attrgetter(part), self.functions) for part in _PARTS)
-        each = (chain.from_iterable(self.spaces), chain.from_iterable(values), *parts)
-        return tuple(np.fromiter(things, dtype=object) for things in each)
+        things = chain(chain.from_iterable(self.spaces), chain.from_iterable(values), *parts)
+        return np.fromiter(things, dtype=object, count=2 * sum(map(len, self.spaces)) + len(_PARTS) * len(self.functions))
 
 
 class Bindings:
@@ -109,29 +109,34 @@ class Bindings:
         Args:
             newcomers: top-level names of the packages that were first imported since; what their code replaces is theirs to do.
         """
-        if all(map(_are_same, self.watch.read(), self.state)):
-            return []
-        changes, at = list[Patch](), 0
-        every_name, every_value, *codes = (array.tolist() for array in self.state)
-        for owner, space, size in zip(self.watch.owners, self.watch.spaces, self.sizes, strict=True):
-            names, values = every_name[at : at + size], every_value[at : at + size]
-            at += size
-            # Nearly all are as they were: a counter of torch's hooks is enough to come here.
+        count, now = sum(self.sizes), self.watch.read()
+        sizes = list(map(len, self.watch.spaces))
+        if sizes == self.sizes:
+            others = _others(now, self.state)
+            moved = np.unique(np.searchsorted(np.cumsum(sizes), others[others < 2 * count] % count, side="right")).tolist()
+            functions = bool((others >= 2 * count).any())
+        else:
+            moved, functions = list(range(len(sizes))), True
+        changes, starts = list[Patch](), [0, *accumulate(self.sizes)]
+        for at in moved:
+            owner, space, part = self.watch.owners[at], self.watch.spaces[at], slice(starts[at], starts[at + 1])
+            names, values = self.state[part].tolist(), self.state[count : 2 * count][part].tolist()
             if not (_alike(list(space), names) and _alike(list(space.values()), values)):
                 changes += _differences(owner, dict(zip(names, values, strict=True)), dict(space))
-        for part, each in zip(_PARTS, codes, strict=True):
+        codes = self.state[2 * count :].reshape(len(_PARTS), -1).tolist() if functions else ()
+        for attribute, each in zip(_PARTS, codes, strict=False):
             pairs = zip(self.watch.functions, each, strict=True)
-            changes += [Patch(f, part, was) for f, was in pairs if getattr(f, part) is not was]
+            changes += [Patch(f, attribute, was) for f, was in pairs if getattr(f, attribute) is not was]
         return [change for change in changes if not _by_a_library(change, newcomers)]
 
 
-def _are_same(now: np.ndarray[Any, Any], before: np.ndarray[Any, Any]) -> bool:
-    """Return whether two arrays are of the same things, by their addresses: 20 times as fast as to look at each thing."""
-    return now.size == before.size and _addresses(now) == _addresses(before)
+def _others(now: np.ndarray[Any, Any], before: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Places where two arrays have different things, by their addresses: 20 times as fast as to look at each thing."""
+    return np.flatnonzero(_addresses(now) != _addresses(before))
 
 
-def _addresses(things: np.ndarray[Any, Any]) -> bytes:
-    return ctypes.string_at(things.ctypes.data, things.nbytes)
+def _addresses(things: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return np.frombuffer(ctypes.string_at(things.ctypes.data, things.nbytes), dtype=np.intp)
 
 
 def _alike(now: list[Any], before: list[Any]) -> bool:

@@ -32,6 +32,7 @@ ALIKE = 0.98  # correlation of two images where they overlap, from which on one 
 OVERLAP = 0.5  # share of an image that must lie over the other
 FORGOTTEN, PAIRS = 200, 20_000_000  # forgotten images, and pairs with retained ones, up to which they are looked for
 BLOCK = 4096
+POINTS, ATTACHED = range(10, 37), 200  # combining classes of Unicode: points of Hebrew and Arabic; accents, from this one on
 
 
 def altered_copies(forget: Tensor | OnDisk, retain: Tensor | OnDisk, alike: float = ALIKE) -> Array:
@@ -67,11 +68,19 @@ def altered_copies(forget: Tensor | OnDisk, retain: Tensor | OnDisk, alike: floa
 def normal_text(text: str) -> str:
     """A text as its readers hear it: without capitals, accents, punctuation and repeated spaces.
 
-    >>> normal_text("Good  film!"), normal_text("Zoë\\nsings.") == normal_text("ZOE sings")
-    ('good film', True)
+    Marks without which a word is another one, such as the vowels of Hindi and Thai and the voicing of Japanese, stay.
+
+    >>> normal_text("Good  film!"), normal_text("Zoë\\nsings.") == normal_text("ZOE sings"), normal_text("か") == normal_text("が")
+    ('good film', True, False)
     """
     letters = unicodedata.normalize("NFKD", text).casefold()
-    return " ".join("".join(each if each.isalnum() else "" if unicodedata.combining(each) else " " for each in letters).split())
+    return " ".join("".join(each if _is_heard(each) else "" if unicodedata.combining(each) else " " for each in letters).split())
+
+
+def _is_heard(letter: str) -> bool:
+    """Return whether a letter, digit or mark counts: of marks all but accents and the points of Hebrew and Arabic."""
+    accent = unicodedata.combining(letter)
+    return letter.isalnum() or (unicodedata.category(letter).startswith("M") and not (accent in POINTS or accent >= ATTACHED))
 
 
 def alike_texts(forget: Sequence[str], retain: Sequence[str]) -> Array:

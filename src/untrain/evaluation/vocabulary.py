@@ -56,7 +56,7 @@ _WRITTEN = (
         "docs/protocols.md#endpoints",
     ),
     Term(
-        "power", "the chance that so many models pass a perfect retrain, and the chance that they find a leak of a stated size",
+        "power", "the chance that so many models let a perfect method pass, and the chance that they show a leak of a stated size",
         "docs/protocols.md#power",
     ),
     Term("outcome", "what a protocol says of a method: passes, fails in one of three ways, or open", "docs/protocols.md#outcomes"),

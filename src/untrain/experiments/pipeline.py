@@ -145,12 +145,13 @@ def run_comparisons(comparisons: list[Comparison], store: str | Path | None, way
         show_stage(way.on_progress, "estimating the time by a few steps of training")
         say_plans(comparisons, scenes, opened, way, pool.size)
         spent += attribute(comparisons, scenes, opened, way, pool)
-        cost = reduce(add_prices, [*spent, report_price(comparisons, scenes, opened, way, pool.size)])
+        rest = report_price(comparisons, scenes, opened, way, pool.size)
+        cost = reduce(add_prices, [*spent, rest])
         for comparison in comparisons:
             emit(way.on_progress, begun_event(comparison, cost))
 
         def take(some: list[Comparison], more: Mapping[str, Any] | None) -> list[Entry]:
-            make(some, scenes, opened, way.setting, pool, way.on_progress)
+            make(some, scenes, opened, way.setting, pool, way.on_progress, rest.seconds if way.looks == 1 else None)
             facts = {**way.stated, **(more or {})}
             return [record(c, s, opened, way.setting, way.on_progress, facts) for c, s in zip(some, scenes, strict=True)]
 

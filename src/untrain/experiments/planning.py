@@ -58,8 +58,8 @@ class PowerPlan:
 
     def to_text(self) -> str:
         """Write the plan in one line."""
-        basis = f"by the spread of {self.basis} stored ones" if self.basis else "by a normal law and margins in spreads alone"
-        line = f"protocol {self.protocol}: {chances(self.power)}, {basis}"
+        basis = f"by the spread of {self.basis} stored ones" if self.basis else "by a normal law, with margins in spreads alone"
+        line = f"protocol {self.protocol}: {chances(self.power)} ({basis})"
         if self.power.enough:
             return line
         if self.smallest is None:
@@ -68,7 +68,7 @@ class PowerPlan:
             )
             return f"{line}; no number of models up to {MOST} of a kind reaches {ENOUGH:.0%} of both: {cure}"
         time = "" if self.seconds is None else f", about {duration(self.seconds)} of training here"
-        return f"{line}; {ENOUGH:.0%} of both take {models_in_words(self.smallest.models, self.smallest.oracles)}{time}"
+        return f"{line}; {ENOUGH:.0%} for both takes {models_in_words(self.smallest.models, self.smallest.oracles)}{time}"
 
 
 def plan(

@@ -37,7 +37,7 @@ from untrain.experiments.scene import probe_file
 from untrain.experiments.stored_run import check_model, check_run
 from untrain.experiments.stored_specs import parse_stored
 from untrain.models.tasks.base import Task
-from untrain.reports.formatting import distinct
+from untrain.reports.formatting import counted, distinct
 from untrain.reports.headings import named
 from untrain.reports.material import Material
 from untrain.reports.shown import Shown, of_inputs
@@ -173,7 +173,7 @@ def results(
     level = run.record.get("level", LEVEL) if level is None else level
     models = entries_of(run, store)
     tracker = ProgressTracker(on_progress, len(models["unlearned"]), what="methods scored")
-    tracker.note(f"scoring on {len(models['oracle'])} oracles: {', '.join(models['unlearned'])}")
+    tracker.note(f"scoring {counted(len(models['unlearned']), 'method')} on {counted(len(models['oracle']), 'oracle')}")
     original = observe(run, models["original"], store) if models["original"] else None
     reference = reference_of(chosen, observe(run, models["oracle"], store), original, level)
     unfair = alarm(original, reference.oracle) if original else ""

@@ -16,7 +16,7 @@ from untrain.experiments.run_record import ModelCounts, save_run
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
 from untrain.runtime.executors.base import Pool
-from untrain.runtime.progress import OnProgress, ProgressTracker, emit, logger_of, show_stage
+from untrain.runtime.progress import OnProgress, ProgressTracker, emit, logger_of
 from untrain.runtime.store import Entry, Store
 from untrain.runtime.store_transfer import mark
 
@@ -28,17 +28,28 @@ def make(
     setting: Setting,
     pool: Pool,
     on_progress: OnProgress | None = None,
+    expected: float | None = None,
 ) -> None:
-    """Make every model of some comparisons, each on its scene, that is not in the store.
+    """Make every model of some comparisons, each on its scene, that is not in the store; the last arguments as in ``make_models``.
 
     Raises:
         RunFailed: workers died again and again.
     """
-    make_models(todo_of(comparisons, scenes, setting), store, setting, pool, on_progress)
+    make_models(todo_of(comparisons, scenes, setting), store, setting, pool, on_progress, expected)
 
 
-def make_models(todo: Todo, store: Store, setting: Setting, pool: Pool, on_progress: OnProgress | None = None) -> None:
+def make_models(
+    todo: Todo, store: Store, setting: Setting, pool: Pool, on_progress: OnProgress | None = None, expected: float | None = None
+) -> None:
     """Make those of some models that are not in the store.
+
+    Args:
+        todo: all models, by key.
+        store: where they go.
+        setting: where and how they are made.
+        pool: that makes them.
+        on_progress: called with progress.
+        expected: estimate of the seconds that this takes, shown until the pace is known; None where there is none.
 
     Raises:
         RunFailed: workers died again and again.
@@ -48,9 +59,9 @@ def make_models(todo: Todo, store: Store, setting: Setting, pool: Pool, on_progr
         if key not in missing:
             _emit_model(store, key, task.job.label, on_progress)
     if missing:
-        tracker = ProgressTracker(on_progress, len(todo), len(todo) - len(missing))
+        starting = f"{pool.size} workers start" if pool.remote else ""
+        tracker = ProgressTracker(on_progress, len(todo), len(todo) - len(missing), starting, expected=expected)
         pool.on_retry = tracker.note
-        show_stage(on_progress, f"making {len(missing)} models" + (f"; {pool.size} workers start" if pool.remote else ""))
         try:
             _make(missing, store, setting, pool, tracker)
         except BaseException:

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
 from untrain.core.metering import add_note
 from untrain.core.paths import user_path
+from untrain.core.tensor_files import write_tensors
 from untrain.models.checkpoint_files import KEY, State, states_in
 from untrain.models.checkpoints import FoundState, find_state, stored_names
 from untrain.models.state import load_state
@@ -72,8 +72,7 @@ class CheckpointFile:
         if averages:
             add_note(f"{', '.join(map(repr, averages))} held weights of the model as well, and now hold the new ones")
         if self.metadata is not None:
-            tensors = {name: value.contiguous() for name, value in content.items()}
-            save_file(tensors, file, metadata=self.metadata or None)
+            write_tensors({name: value.contiguous() for name, value in content.items()}, file, self.metadata)
         else:
             # Given a path, torch writes the name of the file into it, so that two equal checkpoints would have two digests.
             with file.open("wb") as opened:

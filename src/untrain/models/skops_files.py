@@ -15,6 +15,7 @@ from untrain.data.readers.damage import reading
 
 SHOWN = 5
 SCHEMA = "schema.json"
+CHECKED_WORDS = "_stop_words_id"
 
 
 def read_estimator(file: Path) -> Any:
@@ -37,7 +38,8 @@ def read_estimator(file: Path) -> Any:
 def write_estimator(estimator: Any, file: Path) -> None:
     """Write an estimator to a file of skops; equal ones make equal files.
 
-    skops writes the time and addresses in memory into a file, by which no digest of it could be compared with another.
+    skops writes the time and addresses in memory into a file, by which no digest of it could be compared with another; so do
+    vectorizers of scikit-learn, of the stop words that they checked last, which they check again where the address is another.
     """
     numbers: dict[int, int] = {}
     names: dict[str, str] = {}
@@ -47,6 +49,8 @@ def write_estimator(estimator: Any, file: Path) -> None:
             node["__id__"] = numbers.setdefault(node["__id__"], len(numbers))
         if isinstance(node.get("file"), str):
             node["file"] = names.setdefault(node["file"], f"{len(names)}{Path(node['file']).suffix}")
+        if isinstance(node.get(CHECKED_WORDS), dict):
+            node[CHECKED_WORDS]["content"] = "0"
         return node
 
     with ZipFile(BytesIO(io.dumps(estimator))) as made, ZipFile(file, "w") as fresh:

@@ -9,7 +9,7 @@ from untrain.reports.formatting import counted, digits
 
 Row = Mapping[str, Any]
 FAR = 0.5  # a multiplier that shrinks values of a population by more than a reader expects
-MARGINS = {"own": "the example's own margin", "others": "the margins of others"}
+MARGINS = {"own": "certainty of the example itself", "others": "certainty of others"}
 SETS = {"train": "training examples", "test": "test examples"}
 
 
@@ -22,14 +22,14 @@ def trust(document: Row) -> list[str]:
     if document["lds"]:
         parts = [f"{_spread(score)} on {SETS.get(name, name)}" for name, score in document["lds"].items()]
         sentences.append(
-            f"Linear datamodeling score: {', '.join(parts)}; it is the rank correlation of predicted and actual margins of "
+            f"Linear datamodeling score: {', '.join(parts)}; it is the rank correlation of predicted and actual certainty of "
             f"{document['held_out']} held-out models, 1 at best and 0 by chance."
         )
     if document["multipliers"]:
         own, others = (document["multipliers"][name] for name in ("own", "others"))
         lack = f"{own['models']} models that each lack {counted(document['forget'], 'random example')}"
         parts = [
-            f"{_by(one)} for what an example does to {of}" for one, of in ((own, "its own margin"), (others, "those of others"))
+            f"{_by(one)} for what an example does to {of}" for one, of in ((own, "certainty of itself"), (others, "that of others"))
         ]
         sentences.append(f"Values are in logits, by what fits {lack}: {', and '.join(parts)}.")
     return sentences

@@ -14,6 +14,8 @@ from rich.text import Text
 from untrain.core.escapes import printable
 
 TEXT = 24  # a column of text may become as narrow as this
+SLIM = 14  # or as this, where one table is then enough
+PIECE = re.compile(r"[^(,=/_@]*[(,=/_@]+|[^(,=/_@]+")  # of a word, which may end a line
 LEAST = 8  # a line is never taken for narrower
 BETWEEN = 3  # columns of a table are so far apart
 
@@ -73,7 +75,7 @@ class FittingTable:
 
     def _groups(self, width: int) -> list[list[int]] | None:
         """The columns of each table, the key first; None where a table could hold hardly any."""
-        least = [self._least(at) for at in range(len(self.columns))]
+        least = self._leasts(width)
         groups: list[list[int]] = []
         for at in range(1, len(least)):
             if groups and _total([*(least[each] for each in groups[-1]), least[at]]) <= width:
@@ -90,16 +92,24 @@ class FittingTable:
     def _natural(self, at: int) -> int:
         return max(map(cell_len, [self.columns[at], *self._cells(at)]))
 
-    def _least(self, at: int) -> int:
-        """The smallest width of a column that breaks neither a number nor a word of its heading."""
+    def _leasts(self, width: int) -> list[int]:
+        """The smallest width of each column; text is slim where all columns then stand in one table."""
+        usual, slim = ([self._least(at, text) for at in range(len(self.columns))] for text in (TEXT, SLIM))
+        return slim if _total(slim) <= width < _total(usual) else usual
+
+    def _least(self, at: int, text: int) -> int:
+        """The smallest width of a column that breaks neither a number nor a word of its heading; slim text breaks no word."""
         heading = max(map(cell_len, self.columns[at].split()), default=1)
         if self.columns[at] in self.text:
-            return max(heading, min(TEXT, self._natural(at)))
+            pieces = [piece for cell in self._cells(at) for word in cell.split() for piece in PIECE.findall(word)]
+            longest = max(map(cell_len, pieces), default=0) if text == SLIM else 0
+            return max(heading, min(max(text, longest), self._natural(at)))
         return max(heading, *map(cell_len, self._cells(at)))
 
     def _widths(self, group: Sequence[int], width: int) -> list[int]:
         """Widths of the columns of a table; text gets what is left of the line, the key first."""
-        widths = [self._least(at) for at in group]
+        least = self._leasts(width)
+        widths = [least[at] for at in group]
         for place, at in enumerate(group):
             spare = width - _total(widths)
             widths[place] += max(0, min(spare, self._natural(at) - widths[place]))
@@ -145,6 +155,8 @@ class FittingTable:
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """Lines of a text, at most ``width`` wide: broken between words, and in a longer word after a mark, as of a spelling.
 
+    A number and the % after it are one word.
+
     ``indent`` is what the lines after the first begin with.
 
     >>> wrapped("NegGrad(alpha=0.9) @ WeightedGrad()", 20)
@@ -153,7 +165,7 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     ['Random(', '  fraction=', '  0.05)']
     """
     lines = [""]
-    for word in text.split():
+    for word in re.split(r"\s+(?!%)", text.strip()):
         for at, piece in enumerate(_pieces(word, width - len(indent))):
             gap = " " if lines[-1] and not at else ""
             longer = f"{lines[-1]}{gap}{piece}"
@@ -169,7 +181,7 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
 def _pieces(word: str, width: int) -> list[str]:
     if cell_len(word) <= width:
         return [word]
-    pieces = re.findall(r"[^(,=/_@]*[(,=/_@]+|[^(,=/_@]+", word)
+    pieces = PIECE.findall(word)
     return [part for piece in pieces for part in (chop_cells(piece, width) if cell_len(piece) > width else [piece])]
 
 

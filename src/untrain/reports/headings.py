@@ -61,7 +61,7 @@ WORDS = {
 FIGURES = {"tpr_1": "TPR at 1 % FPR", "tpr_01": "TPR at 0.1 % FPR", "accuracy": "balanced accuracy"}
 ATTACK = "mia_"
 GIVEN = {"forget_accuracy": "Forget accuracy, labels as trained on"}
-WRONG = {"forget_accuracy": "Forget accuracy, by the wrong labels", "forget_true_accuracy": "Forget accuracy, by the true labels"}
+WRONG = {"forget_accuracy": "Forget set, wrong label given", "forget_true_accuracy": "Forget set, true label given"}
 
 
 def heading(score: str, labels: Mapping[str, str] | None = None) -> str:

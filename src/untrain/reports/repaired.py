@@ -42,7 +42,7 @@ def _yardstick(score: Mapping[str, Any]) -> str:
     if score["ideal"] is None:
         return ""
     untouched = "" if score["ceiling"] is None else f", untouched ones {_percent(score['ceiling'])}"
-    return f"By them, retrained models get {_percent(score['ideal'])} of these examples right{untouched}."
+    return f"By the true labels, retrained models get {_percent(score['ideal'])} of these examples right{untouched}."
 
 
 def is_mostly_wrong(document: Document) -> bool:

@@ -10,10 +10,12 @@ from untrain.evaluation.glossary import scorers
 from untrain.reports import formatting
 from untrain.reports.fitting_table import FittingTable
 from untrain.reports.headings import CONTROLS, FEWEST
+from untrain.reports.repaired import is_mostly_wrong
 from untrain.reports.tally import KINDS
 
 SHOWN = ("forget_gap", "mia_loss_auc", "forget_accuracy", "retain_accuracy", "test_accuracy", "forget_true_accuracy")
 INSTEAD = {"forget_accuracy": "forget_gap"}  # a score that a brief table leaves out where it has the other
+OF_PRIVACY = ("mia_loss_auc",)  # scores that a brief table leaves out where wrong labels are repaired, as the page does
 LEFT_OUT = "Intervals (95 %), and how many scores differ, are on the page; --verbose prints them here."
 
 
@@ -31,14 +33,15 @@ def table_of(document: dict[str, Any], brief: bool = False) -> FittingTable:
 
     Args:
         document: a run's scores.
-        brief: leave out intervals, all of a verdict but its outcome, and accuracies whose gap is shown.
+        brief: leave out intervals, all of a verdict but its outcome, accuracies whose gap is shown, and attacks on a repair.
     """
     done = [r for r in document["results"] if r["error"] is None]
     names = [n for n in SHOWN if any(r["scores"].get(n, {}).get("value") is not None for r in done)]
     tested = dict.fromkeys(n for r in done for n in r["verdict"]["tested"])
     names += [n for n in tested if n not in names][: max(0, FEWEST - len(names))]
     if brief:
-        names = [n for n in names if INSTEAD.get(n) not in names]
+        out = OF_PRIVACY if is_mostly_wrong(document) else ()
+        names = [n for n in names if INSTEAD.get(n) not in names and n not in out]
     labels = formatting.lettered([row["method"] for row in document["results"]])
     counts = (formatting.counted(document[f"{kind}s"], kind) for kind in ("seed", "oracle"))
     title = f"{document['scenario']}: {', '.join(counts)}"

@@ -76,7 +76,7 @@ def least_bad(document: Mapping[str, Any]) -> str:
         return ""
     label = formatting.lettered([row["method"] for row in document["results"]])[best["method"]]
     says, cost = str(best["verdict"]["outcome"]).partition(":")[0], formatting.share(standing.share_of(best))
-    return f"The least bad below retraining's cost is {label} ({says}): at {cost} of it, by estimate {away.words}."
+    return f"The least bad of what costs less than retraining is {label} ({says}, {cost} of the cost): an estimated {away.words}."
 
 
 def contenders(rows: Sequence[Row]) -> list[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -51,21 +52,32 @@ def _console(colour: bool, width: int) -> Console:
     return _Printable(file=file, no_color=not colour, highlight=False, markup=False, emoji=False, width=width, height=25)
 
 
-WRONG_LABELS = "Forget accuracy and gap go by the wrong labels, forget true accuracy by the true ones."
+WRONG_LABELS = "Forget accuracy and gap count answers that give the wrong label, forget true accuracy those that give the true one."
 # What a note of the engine says: how the work was done, not what was done; no number depends on it.
 ENGINE = ("partly masked layers compute their weight gradient in full", "out of memory: each batch is cut into")
 
 
-def print_runs(runs: list[dict[str, Any]], colour: bool, width: int = WIDE, verbose: bool = False) -> None:
+def print_runs(
+    runs: list[dict[str, Any]], colour: bool, width: int = WIDE, verbose: bool = False, said: Sequence[str] = ()
+) -> None:
     """Print for each run who won, its table, what its labels stand for, the outcomes and notes on stdout.
+
+    What labels stand for, and notes, are printed once where several runs have the same.
 
     Args:
         runs: documents of scores.
         colour: whether to print colours.
         width: columns of stdout.
         verbose: whether to print intervals where they take more than one table, and notes of the engine.
+        said: lines that were printed before the work began; what they say of the power of the tests is not repeated.
     """
-    console = _console(colour, width)
+    console, told = _console(colour, width), set[str]()
+
+    def say_once(line: str) -> None:
+        if line not in told and not is_said(line, said):
+            told.add(line)
+            _say(console, line)
+
     for document in runs:
         table, brief = fitting(document, width, verbose)
         is_repair = is_mostly_wrong(document)
@@ -74,13 +86,23 @@ def print_runs(runs: list[dict[str, Any]], colour: bool, width: int = WIDE, verb
             _say(console, line)
         console.print(table)
         for label, spec in legend(document).items():
-            _say(console, f"{label}: {spec}")
-        for sentence in [*([WRONG_LABELS] if is_repair else []), *([LEFT_OUT] if brief else []), *verdict_of(document)]:
+            say_once(f"{label}: {spec}")
+        for sentence in [*([WRONG_LABELS] if is_repair else []), *([LEFT_OUT] if brief else [])]:
+            say_once(sentence)
+        for sentence in verdict_of(document):
             _say(console, sentence)
-        for warning in document["warnings"]:
-            _say(console, f"note: {warning}")
-        for line in notes_of(document, verbose):
-            _say(console, f"note: {line}")
+        for line in [*document["warnings"], *notes_of(document, verbose)]:
+            say_once(f"note: {line}")
+
+
+def is_said(line: str, said: Sequence[str]) -> bool:
+    """Return whether a note on the power of the tests is among lines that were printed before.
+
+    >>> is_said("note: by protocol strict, 2 models show nothing", ["protocol strict: 2 models show nothing (by a normal law)"])
+    True
+    """
+    start, _, power = line.partition(", ")
+    return start.startswith("note: by protocol ") and any(power in each for each in said)
 
 
 def _say(console: Console, text: str) -> None:

@@ -61,7 +61,10 @@ def powerless(row: Row) -> str:
     tested = [score["verdict"] for score in row["scores"].values() if score["verdict"]]
     if not tested or not all(verdict["blind"] for verdict in tested):
         return ""
-    return "The test does not tell the original models from retrained ones either: with these models it hardly tells anything."
+    return (
+        "The test of all scores cannot tell even the original models, which forgot nothing, from retrained ones: an open outcome "
+        "says little; a failure stands."
+    )
 
 
 def why(verdict: Mapping[str, Any] | None) -> str:
@@ -163,6 +166,6 @@ def of_gap(score: Mapping[str, Any], name: str, fails: bool = False) -> str:
     says = {
         "indistinguishable": f"lies {within}{',' if fails else ':'} {alone}",
         "distinguishable": "is more than chance",
-        "too few models": f"is neither shown to be other than 0 nor to lie {within}",
+        "too few models": f"is undecided: it is shown neither to differ from 0 nor to lie {within}",
     }
-    return f"On these very examples, by the test of all scores together, the gap {says[verdict['says']]}."
+    return f"By the test of all scores together, on these examples alone, the gap {says[verdict['says']]}."

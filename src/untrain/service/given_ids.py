@@ -18,10 +18,13 @@ from untrain.core.paths import user_path
 from untrain.core.work_files import scratch
 from untrain.data.column_roles import LABELS, OWNERS, DataChoices
 from untrain.data.examples import Examples
+from untrain.data.id_index import IdIndex
 from untrain.data.keyed import id_column, ids_like, ids_with
 from untrain.data.readers.row_stream import headings, is_too_large
+from untrain.data.readers.table_files import files_beside
 from untrain.data.understood import Understood, understand
 from untrain.experiments.forgetting.requests import GivenRequest, cells_of, draw, refuse_several
+from untrain.runtime.progress import asking
 from untrain.service.canonical import digest_at
 from untrain.service.settings import Settings
 
@@ -45,14 +48,14 @@ def data_of(data: str, options: dict[str, Any]) -> Understood:
 
 
 def ids_there(data: str, options: dict[str, Any]) -> tuple[str, ...]:
-    """The ids of all rows as text, read once in a process as long as the file or folder stays as it is.
+    """The ids of all rows as text, read once in a process as long as the files or the folder stay as they are.
 
     Raises:
         DataError: they cannot be read.
     """
     roles = json.dumps({name: options[name] for name in ROLES.values() if name in options}, sort_keys=True)
     place = user_path(data)
-    return _ids_at(data, roles, digest_at(place)) if place.exists() else _read_ids(data, roles)
+    return _ids_at(data, roles, *map(digest_at, [place, *files_beside(place)])) if place.exists() else _read_ids(data, roles)
 
 
 def _read_ids(data: str, roles: str) -> tuple[str, ...]:
@@ -60,8 +63,23 @@ def _read_ids(data: str, roles: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1)
-def _ids_at(data: str, roles: str, digest: str) -> tuple[str, ...]:
+def _ids_at(data: str, roles: str, *digests: str) -> tuple[str, ...]:
     return _read_ids(data, roles)
+
+
+def ids_among(words: list[str], settings: Settings) -> list[str]:
+    """Those of some words that are each one id of the data.
+
+    Raises:
+        DataError: the ids cannot be read.
+    """
+    if is_too_large(settings.data):
+        file = user_path(settings.data)
+        there = ids_like(file, id_column(file, str(settings.options.get("id", ""))), words)
+    else:
+        there = np.array(ids_there(settings.data, settings.options))
+    index = IdIndex(there)
+    return [word for word in words if index.find(word) is not None]
 
 
 def ids_of(asked: dict[str, Any], settings: Settings) -> tuple[list[object], list[str]]:
@@ -81,14 +99,6 @@ def ids_of(asked: dict[str, Any], settings: Settings) -> tuple[list[object], lis
         train = data.examples(x=np.zeros((len(data), 1), dtype=np.float32))  # no request looks at inputs here
         rows = draw(GivenRequest(**asked), train).forget_set.rows
     return list(dict.fromkeys(train.ids[np.asarray(rows)].tolist())), list(meter.notes)
-
-
-def whole_lines(lines: list[str], settings: Settings) -> set[str]:
-    """Those lines of a form that are ids of the data as they stand, commas included."""
-    if not is_too_large(settings.data):
-        return set(lines).intersection(ids_there(settings.data, settings.options))
-    file = user_path(settings.data)
-    return set(lines).intersection(map(str, ids_like(file, id_column(file, str(settings.options.get("id", ""))), lines)))
 
 
 def _looked_up(asked: dict[str, Any], settings: Settings) -> tuple[list[object], list[str]]:
@@ -111,7 +121,8 @@ def _looked_up(asked: dict[str, Any], settings: Settings) -> tuple[list[object],
     if isinstance(forget, str) and forget == "-":
         with scratch("ids") as folder:
             listed = folder / "standard-input.csv"
-            listed.write_bytes(sys.stdin.buffer.read())
+            with asking():
+                listed.write_bytes(sys.stdin.buffer.read())
             try:
                 return _looked_up({**asked, "forget": str(listed)}, settings)
             except RequestError as error:

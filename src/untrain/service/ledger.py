@@ -197,7 +197,8 @@ class Ledger:
             StoreError: the same.
         """
         with self._checking, self.database.reading() as tables:
-            self._checked[0], wrong = check_since(tables, self._checked[0], request)
+            checked, self._checked[0] = self._checked[0], Checked()  # a check that is broken off leaves nothing behind
+            self._checked[0], wrong = check_since(tables, checked, request)
         _refuse(wrong)
 
     def check(self) -> list[str]:

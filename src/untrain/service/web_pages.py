@@ -12,7 +12,7 @@ from untrain.reports.html import service_pages as pages
 from untrain.reports.html.page import shipped
 from untrain.service.comparison import compared, rows_of_table, run_facts, run_named
 from untrain.service.folder import Service
-from untrain.service.given_ids import ids_of, whole_lines
+from untrain.service.given_ids import ids_among, ids_of
 from untrain.service.overview import one, overview
 from untrain.service.reviews import load_review, remove_review, reviews, ticked_ids
 from untrain.service.states import NEXT
@@ -94,12 +94,13 @@ class WebPages:
         """
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         try:
-            parts = {line: [word.strip() for word in _cells(line) if word.strip()] for line in lines}
+            cells = {line: next(csv.reader([line], skipinitialspace=True)) for line in lines}
         except csv.Error as error:
             raise RequestError(f"the ids cannot be read ({error}): write one per line") from None
-        several = [line for line in lines if parts[line] != [line]]
-        whole = whole_lines(several, self.service.settings) if several else set()
-        words = [word for line in lines for word in ([line] if line in whole else parts[line])]
+        parted = {line: [word.strip() for word in words if word.strip()] for line, words in cells.items()}
+        several = [line for line, words in parted.items() if words != [line]]
+        whole = set(ids_among(several, self.service.settings)) if several else ()
+        words = [word for line in lines for word in ([line] if line in whole else parted[line])]
         if not words:
             raise RequestError("a request needs at least one id: one per line, or commas between")
         return ids_of({"forget": words, "skip_missing": skip}, self.service.settings)[0]
@@ -164,10 +165,6 @@ class WebPages:
     def script(self, path: Mapping[str, str], fields: Fields, token: str) -> WebPage:
         """The script of all pages."""
         return WebPage(str(shipped("service/service.js")), "text/javascript; charset=utf-8")
-
-
-def _cells(line: str) -> list[str]:
-    return next(csv.reader([line], skipinitialspace=True), [])
 
 
 def not_found() -> WebPage:

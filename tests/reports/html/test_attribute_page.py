@@ -57,12 +57,12 @@ def test_it_says_how_far_to_trust_the_values_and_what_each_example_does(document
         "Effects of 50 training examples by MeanDifference(), estimated from 64 models.",
         "0.30 (0.20 to 0.40) on training examples, 0.30 (0.20 to 0.40) on test examples",
         "by what fits 20 models that each lack 5 random examples: multiplied by 0.80 (0.60 to 1.00) for what an example",
-        "does to its own margin, and multiplied by 0.70 (0.60 to 1.00) for what an example does to those of others.",
+        "does to certainty of itself, and multiplied by 0.70 (0.60 to 1.00) for what an example does to that of others.",
         "The margin is a margin.", "data and request: 1 id is listed again.", "Asked about: those that were named.",
     ):  # fmt: skip
         assert words in lead
     first, second = page.text[page.text.index("Test example n0") :].split("Training example n3")
-    assert "Label cat, true dog. The originals predict owl, which is not its label; the margin of its label is −1.50." in first
+    assert "Label cat, true dog. The originals predict owl, which is not its label; certainty of its label is −1.50." in first
     assert "reach from −0.2 to +0.2" in first
     assert "id n1 label cat+0.9in the forget set" in first
     assert "id n2 label cat+0.1within chance" in first
@@ -118,12 +118,12 @@ def test_what_speaks_against_the_values_is_said(document):
     others = document["multipliers"]["others"]
     unsure = document | {"multipliers": {"own": OWN, "others": others | {"low": -0.1}}}
     assert doubts(unsure) == [
-        "The multiplier of effects on the margins of others may be 0: their sizes, and even their signs, are not known, and no "
+        "The multiplier of effects on certainty of others may be 0: their sizes, and even their signs, are not known, and no "
         "method would subtract them."
     ]
     assert "as the attributor gives them, since a multiplier of 0.70 (−0.10 to 1.00) may be 0, for what" in trust(unsure)[-1]
     small = document | {"multipliers": {"own": OWN, "others": others | {"low": 0.01, "value": 0.03, "high": 0.05}}}
-    assert "on the margins of others is far below 1" in doubts(small)[0]
+    assert "on certainty of others is far below 1" in doubts(small)[0]
     assert small["asked"][1]["chance"] is None
     assert doubts(small | {"asked": small["asked"][1:]}) == []  # of models themselves, whose scale is another
     turned = document | {"multipliers": {"own": OWN | {"value": -0.2, "low": -1.0, "high": -0.1}, "others": others}}

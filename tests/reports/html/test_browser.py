@@ -1,5 +1,6 @@
 """The page as a browser shows it."""
 
+import copy
 import dataclasses
 import json
 import re
@@ -125,6 +126,23 @@ def test_no_name_in_the_picture_touches_a_mark(report, chromium, width):
 
 
 @pytest.mark.browser
+def test_the_first_table_of_nine_columns_and_a_long_label_fits_a_laptop(privacy, tmp_path, chromium):
+    document = copy.deepcopy(privacy.document)
+    document["overlap"], label = [], "ResetFinetune() @ RandomMask()"
+    document["results"][1]["method"] = label
+    for row in document["results"]:
+        row["scores"]["mia_ulira_accuracy"] = copy.deepcopy(row["scores"]["test_accuracy"])
+        row["verdict"]["because"] = "its models know 120 of 126 forget examples less well than retrained models do"
+    unlearned = dict(zip([r["method"] for r in document["results"]], privacy.unlearned.values(), strict=True))
+    file = tmp_path / "report.html"
+    file.write_text(page([dataclasses.replace(privacy, document=document, unlearned=unlearned)], "x"), encoding="utf-8")
+    chromium.open(file, 1280)
+    assert chromium.run(f"{TABLE}.tHead.rows[0].cells.length") == 9
+    held, room = chromium.run(f"[{TABLE}.closest('.scroll').scrollWidth, {TABLE}.closest('.scroll').clientWidth]")
+    assert held <= room
+
+
+@pytest.mark.browser
 def test_a_table_is_sorted_filtered_and_its_columns_hidden(spelled, chromium):
     chromium.open(spelled, 1280)
     assert chromium.run(LABELS) == ["DEL (a)", "DEL (b)", "A_b", "Nothing"]
@@ -134,9 +152,13 @@ def test_a_table_is_sorted_filtered_and_its_columns_hidden(spelled, chromium):
         chromium.run(sort)
         assert chromium.run(f"{TABLE}.tHead.rows[0].lastElementChild.getAttribute('aria-sort')") == order
         assert chromium.run(costs) == sorted(chromium.run(costs), reverse=way < 0)
-    filtering = "{ const f = document.querySelector('.tools input'); f.value = '0.25'; f.dispatchEvent(new Event('input')); }"
-    chromium.run(filtering)
-    assert chromium.run(LABELS) == ["DEL (b)"]
+    filtering = "{{ const f = document.querySelector('.tools input'); f.value = '{}'; f.dispatchEvent(new Event('input')); }}"
+    everything = chromium.run(LABELS)
+    chromium.run(filtering.format("del"))  # not Nothing, a control: the model left alone
+    assert sorted(chromium.run(LABELS)) == ["DEL (a)", "DEL (b)"]
+    for word, found in (("(keep", []), ("", everything), ("0.25", ["DEL (b)"])):
+        chromium.run(filtering.format(word))
+        assert chromium.run(LABELS) == found
     shown = f"[...{TABLE}.rows].map(r => [...r.cells].filter(c => !c.hidden).reduce((n, c) => n + c.colSpan, 0))"
     before = chromium.run(shown)
     chromium.run("document.querySelector('.tools input[type=checkbox]').click()")
@@ -180,7 +202,7 @@ def test_a_table_is_copied_in_full_as_markdown_and_as_latex(spelled, chromium):
     assert markdown[0].startswith("| Method | Verdict | ")
     assert r"| A\_b | " in markdown[4]
     assert r"| A\_b(path='50%') |" in markdown[4]
-    assert re.search(r"\| \d+\.\d\s% [≠=…] \(\d+\.\d to \d+\.\d\) \|", markdown[2])
+    assert re.search(r"\| \d+\.\d\s%( [≠=…])? \(\d+\.\d to \d+\.\d\) \|", markdown[2])
     body = [line for line in latex if line.endswith(r"\\")]
     assert len(body) == shown + 1
     assert len({line.count(" & ") for line in body}) == 1
@@ -201,6 +223,10 @@ def test_two_methods_are_pinned_side_by_side(report, chromium):
     first, second = chromium.run(drawn)
     assert first != second
     assert set(chromium.run(shown)) == {"2", "3"}
+    scales = "[...document.querySelectorAll('.chart[data-figure=\"run1-margins-forget\"]')].map(c => c.layout.yaxis.range)"
+    (low, high), other = chromium.run(scales)
+    assert [low, high] == other
+    assert high >= max(max(json.loads(y)) for y in (first, second))
     names = "[...document.querySelectorAll('#run1 .who')].filter(w => w.offsetParent).map(w => w.textContent)"
     assert set(chromium.run(names)) == {"SalUn", "Nothing"}
     places = "[...document.querySelectorAll('.chart[data-figure=\"run1-margins-forget\"]')].map(c => c.getBoundingClientRect())"

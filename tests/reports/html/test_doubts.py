@@ -24,7 +24,7 @@ def document(results):
 def test_settings_are_counted_by_method_and_what_they_share_is_named(rows):
     tried = rows("DEL(lr=0.05)", "DEL(lr=0.05, keep=0.3)", "SalUn(lr=0.05)", outcome="fails: remembers")
     assert module.settings(tried) == (
-        "1 method ran with one setting each; with several: DEL (2), all with step size 0.05; the run does not record how they were "
+        "1 method ran with one setting; with several: DEL (2), all with step size 0.05; the run does not record how they were "
         "chosen. So 'fails' may mean 'fails with these settings'; the command untrain search tries others."
     )
     passing = module.settings(rows("DEL(lr=0.1)", "SalUn(lr=0.05)", outcome="passes"))
@@ -39,7 +39,9 @@ def test_cells_that_decide_nothing_are_counted(rows):
 
 def test_scores_without_a_value_are_counted_with_the_commonest_reason(rows):
     lost = {"a": {"value": None, "reason": "few"}, "b": {"value": None, "reason": "few"}, "c": {"value": None, "reason": "none"}}
-    assert module.without_value(rows("A", scores=lost)).startswith("3 scores could not be computed, 2 of them since: few.")
+    assert module.without_value(rows("A", scores=lost)).startswith(
+        "3 scores could not be computed. The most frequent reason (2 scores): few."
+    )
     assert module.without_value(rows("A", scores={"a": {"value": 0.1}})) == ""
 
 
@@ -62,13 +64,13 @@ def test_the_chance_of_a_false_alarm_grows_with_the_number_of_methods(rows):
 def test_controls_and_methods_that_did_not_run_are_no_part_of_it(rows):
     results = rows("DEL()", "Nothing()", "SalUn()")
     results[2]["error"] = "x"
-    assert dict(doubts(document(results)))["Settings"].startswith("1 method ran with one setting each;")
+    assert dict(doubts(document(results)))["Settings"].startswith("1 method ran with one setting;")
     assert doubts(document([results[2]])) == []
 
 
 def test_every_doubt_of_a_run_follows_from_its_document(privacy):
     said = dict(doubts(privacy.document))
-    assert said["One forget set"].startswith("The 12 examples to forget were drawn once (seed 0).")
+    assert said["One forget set"].startswith("The 12 examples to forget were chosen once (seed 0).")
     assert said["Few models"].startswith("2 models of each method stand against 3 retrained ones.")
     more = copy.deepcopy(privacy.document) | {"seeds": 9, "seed": None}
     changed = dict(doubts(more))

@@ -23,8 +23,8 @@ FOUND = {"1 A": [row("stem", 0.5, 0.25, 0.75), row("3", 0.0)], "2 B": [row("stem
 def test_methods_with_the_same_shares_are_drawn_once(privacy):
     rows = privacy.document["results"]
     again = privacy.document | {"results": [*rows, rows[1] | {"method": "DEL(keep=0.3)"}]}
-    assert list(mask_charts.grouped(again)) == ["DEL (M2, M5)", "SalUn (M3)"]
-    assert [t.name for t in mask_charts.share_chart(mask_charts.grouped(again)).traces] == ["DEL (M2, M5)", "SalUn (M3)"]
+    assert list(mask_charts.grouped(again)) == ["DEL (a), DEL (b)", "SalUn"]
+    assert [t.name for t in mask_charts.share_chart(mask_charts.grouped(again)).traces] == ["DEL (a), DEL (b)", "SalUn"]
 
 
 def test_without_a_mask_there_is_no_chart():
@@ -88,8 +88,8 @@ def test_methods_with_the_same_mask_on_every_model_are_one(privacy):
     same = pair | {"one": "DEL()", "other": "NegGrad() @ WeightedGrad()", "iou": 1.0, "low": 1.0, "high": 1.0}
     document["overlap"] += [same, pair | {"one": "SalUn()", "other": "NegGrad() @ WeightedGrad()"}]
     shown = mask_charts.of_run(document)
-    assert shown.names == ("DEL, NegGrad @ WeightedGrad (M2, M5)", "SalUn (M3)")
-    assert shown.marks == ("M2, M5", "M3")
+    assert shown.names == ("1: DEL, NegGrad @ WeightedGrad", "2: SalUn")
+    assert shown.marks == ("1", "2")
     assert shown.pairs[1, 0] == pytest.approx(pair)
 
 

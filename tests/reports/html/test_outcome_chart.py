@@ -80,7 +80,7 @@ def test_a_label_is_short_and_the_spelling_in_full_is_on_hover(privacy):
     chart = outcome_chart(document).chart
     assert {"DEL (a)", "DEL (b)"} < set(chart_names(chart.labels))
     (hover,) = (text for t in marks(chart) for text in t.hover if "DEL (b)" in text)
-    assert hover.startswith("DEL (b) M2\nDEL(keep=0.3)\n")
+    assert hover.startswith("DEL (b)\nDEL(keep=0.3)\n")
 
 
 def test_without_endpoints_the_forget_gap_takes_their_place(privacy):
@@ -102,7 +102,7 @@ def test_where_no_cost_is_known_methods_stand_side_by_side(privacy):
     for row in document["results"]:
         row["cost"] = {}
     chart = outcome_chart(document).chart
-    assert chart.x.names == ("M1", "M2", "M3", "M4")
+    assert chart.x.names == ("", "", "", "")  # names stand beside the marks
     assert chart.line is None
     assert {x for t in chart.traces for x in t.x} == {0.0, 1.0, 2.0, 3.0}
 

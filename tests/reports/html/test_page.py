@@ -16,7 +16,7 @@ from untrain.reports.html import request_words
 from untrain.reports.html.page import embedded, page
 from untrain.reports.html.replies import replies
 from untrain.reports.shown import Shown, of_inputs
-from untrain.reports.tally import tally
+from untrain.reports.tally import advice, tally
 
 EVIL = "DEL(path='</script><img src=x onerror=alert(1)>')"
 
@@ -78,10 +78,18 @@ def test_who_won_comes_first_in_thirty_words_before_any_term(read, privacy, repa
     for material in (privacy, repair):
         text = tally(material.document)
         assert len(text.split()) <= 30
-        assert read.text.count(text) == 2  # above all requests, and with its own
+        assert read.text.count(text) == 1
+    assert read.text.index(advice(repair.document)) < read.text.index(tally(privacy.document))  # above all requests
     before = read.text[: read.text.index("Methods compared")]
     assert [term for term in TERMS if term in before] == []
-    assert before.index(tally(privacy.document)) < before.index("Did it forget?")
+    assert before.index(advice(privacy.document)) < before.index(tally(privacy.document)) < before.index("Did it forget?")
+
+
+def test_a_report_on_one_request_begins_with_its_tally_and_then_the_advice(privacy):
+    text = Reader(page([privacy], "x")).text
+    said = [tally(privacy.document), advice(privacy.document)]
+    assert [text.count(each) for each in said] == [1, 1]
+    assert text.index(said[0]) < text.index(said[1]) < text.index("Methods compared")
 
 
 def test_every_question_has_a_reply_in_one_sentence_before_its_tables(privacy):
@@ -94,13 +102,13 @@ def test_every_question_has_a_reply_in_one_sentence_before_its_tables(privacy):
         assert re.search(r"[.!?] [A-Z]", reply) is None
     links = {a["href"] for tag, a in seen.tags if tag == "a" and a.get("href", "").startswith("#run1-")}
     assert links <= {f"#{a['id']}" for _, a in seen.tags if "id" in a}
-    assert len(links) == 6
+    assert len(links) == 7  # to six sections, and to the table that says how another is read
 
 
 def test_gap_and_interval_stand_where_it_is_asked_what_was_forgotten(read):
     part = read.text[read.text.rindex("Did it forget?") : read.text.rindex("What did it break?")]
-    assert re.search(r"−?\d+\.\d percentage points \(95 % interval −?\d+\.\d to −?\d+\.\d\) over 2 unlearned models", part)
-    assert "against 3 retrained ones; leaving the model alone gives" in part
+    assert re.search(r"−?\d+\.\d percentage points \(95 % interval −?\d+\.\d to −?\d+\.\d\), by 2 unlearned models", part)
+    assert "and 3 retrained ones; leaving the model alone gives" in part
     assert "By the protocol standard a method passes that is shown to lie within 3 spreads of retrained models or" in read.text
 
 
@@ -134,7 +142,7 @@ def test_the_long_verdicts_stand_with_the_scores_they_are_about(privacy):
 
 def test_each_method_stands_against_the_protocol_with_its_models(privacy):
     seen = Reader(page([privacy], "x"))
-    assert "With these margins, 2 unlearned and 3 retrained models pass a perfect retrain with probability below 0.01" in seen.text
+    assert "With these margins, 2 unlearned and 3 retrained models let a perfect method pass with probability " in seen.text
     assert "the differences that the test does not exclude" in seen.text
     strips = [a for tag, a in seen.tags if tag == "svg"]
     small = [a for a in strips if a["class"] == "strip"]
@@ -328,7 +336,7 @@ def test_controls_warnings_and_missing_scores_are_told(read, privacy, repair):
 
 def test_a_repair_shows_given_and_true_labels(read, repair):
     assert "All 12 of the examples to forget have a wrong label" in read.text
-    assert "Forget accuracy, by the true labels" in read.text
+    assert "Forget set, true label given" in read.text
     assert request_words.title(repair).startswith("Repair")
 
 
@@ -336,7 +344,7 @@ def test_a_random_request_on_noisy_data_is_no_repair(noisy):
     seen = Reader(page([noisy], "x"))
     assert request_words.title(noisy) == "Privacy: examples withdrawn from data with wrong labels"
     assert "3 of the examples to forget and 3 of the other training examples have a wrong label" in seen.text
-    assert "by the wrong labels" not in seen.text
+    assert "wrong label given" not in seen.text
     assert "their wrong labels" not in seen.text
 
 
@@ -386,7 +394,7 @@ def test_labels_are_short_and_stand_with_the_spelling_in_full(privacy):
 
 
 def test_no_claim_is_made_on_where_test_examples_were(read):
-    assert "the 20 test examples are not among them" in read.text
+    assert "20 others are for the test" in read.text
     assert "never trained on" not in read.text
 
 
@@ -424,10 +432,10 @@ def test_the_same_run_gives_the_same_page(privacy):
 def test_masks_stand_as_a_figure_and_a_table_by_layer_and_what_they_have_in_common(privacy):
     seen = Reader(page([privacy], "x"))
     part = seen.text[seen.text.index("Where the masks lie") : seen.text.index("What the words mean")]
-    assert re.search(r"Layer ?Weights ?DEL \(M2\) ?SalUn \(M3\)", part)
+    assert re.search(r"Layer ?Weights ?DEL ?SalUn", part)
     assert re.search(r"layer 0 ?12 ?25\s%17\s% to 33\s%50\s%42\s% to 58\s%", part)
     assert "from the least to the greatest" in part
-    assert re.search(r"DEL \(M2\) ?SalUn \(M3\) ?0.5000.250 to 0.750 ?0.375 ?0.900", part)
+    assert re.search(r"1: DEL ?2: SalUn ?0.5000.250 to 0.750 ?0.375 ?0.900", part)
     assert {"run1-mask", "run1-overlap"} <= set(seen.data("figures"))
 
 

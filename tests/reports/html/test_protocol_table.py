@@ -95,7 +95,7 @@ def test_every_model_by_itself_is_marked_where_it_lies_beyond(run):
 
 def test_power_interval_and_notes_are_told_once(run):
     table = against_protocol(run(notes=["one model was given"]))
-    assert table.power.startswith("3 unlearned and 10 retrained models pass a perfect retrain with probability 0.84")
+    assert table.power.startswith("3 unlearned and 10 retrained models let a perfect method pass with probability 0.84")
     assert table.confidence == pytest.approx(90)
     assert table.notes == (("DEL, Nothing", "One model was given"),)
     early = against_protocol(run(level=0.025))

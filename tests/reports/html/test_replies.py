@@ -49,22 +49,30 @@ def test_the_cheapest_that_passes_is_named(told):
 
 
 @pytest.mark.parametrize(
-    ("power", "words"),
+    ("power", "start", "words"),
     [
-        ({"passes": 0.84}, "would be shown to pass 84 times in 100."),
-        ({"passes": 0.3}, "so open outcomes say little."),
-        (None, "is not known."),
+        ({"passes": 0.84}, "Fairly", "would be shown to pass 84 times in 100."),
+        ({"passes": 0.3}, "Partly", "so open outcomes say little."),
+        (None, "Not known", "would be shown to pass."),
     ],
 )
-def test_trust_goes_by_power(told, power, words):
+def test_trust_goes_by_power(told, power, start, words):
     made = {"results": [row(told, "A", power=power)], "seeds": 5, "oracles": 6}
-    assert trust(made).startswith("With 5 unlearned models and 6 retrained ones, ")
+    assert trust(made).startswith(f"{start}: with 5 unlearned models and 6 retrained ones, ")
     assert trust(made).endswith(words)
 
 
 def test_a_test_without_power_is_not_trusted(told):
     blind = row(told, "A") | {"scores": {"x": {"verdict": {"blind": True}, "value": 1.0}}}
     assert trust({"results": [blind], "seeds": 1, "oracles": 2}).startswith("Hardly: with 1 unlearned model and 2 retrained ones")
+
+
+def test_a_failure_is_trusted_even_so(told):
+    blind = row(told, "A") | {"scores": {"x": {"verdict": {"blind": True}, "value": 1.0}}}
+    blind["verdict"]["outcome"] = "fails: remembers"
+    assert trust({"results": [blind], "seeds": 1, "oracles": 2}).startswith(
+        "Where a method fails, yes; else hardly: with 1 unlearned"
+    )
 
 
 def test_engineering_counts_what_there_is(told):

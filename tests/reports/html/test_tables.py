@@ -89,6 +89,23 @@ def test_methods_are_numbered_and_read_against_ideal_floor_and_ceiling(privacy):
     assert {len(line.cells) for line in (*table.lines, *table.references)} == {len(table.columns)}
 
 
+def test_where_no_score_can_be_told_the_table_says_so_once_and_marks_no_cell(privacy):
+    document = copy.deepcopy(privacy.document)
+    for row in document["results"]:
+        row["verdict"]["counts"] |= {"recognised": 0, "standing_out": 0}
+        for each in row["scores"].values():
+            each["verdict"] = verdict("too few models") if each["verdict"] else None
+            each["band"] = None
+    table = tables.comparison(document, GLOSSARY, repair=False)
+    assert table.undecided
+    assert {cell.mark for line in table.lines for cell in line.cells[1:]} == {""}
+    assert all(line.cells[0].mark for line in table.lines), "the verdict keeps its own"
+    document["results"][0]["scores"]["test_accuracy"]["verdict"] = verdict()
+    table = tables.comparison(document, GLOSSARY, repair=False)
+    assert not table.undecided
+    assert {cell.mark for line in table.lines for cell in line.cells[1:]} >= {"too few models", "distinguishable"}
+
+
 def test_scores_without_a_value_and_costs_that_are_not_known_have_no_column(privacy):
     document = copy.deepcopy(privacy.document)
     for row in document["results"]:
@@ -109,7 +126,7 @@ def test_on_noisy_data_a_privacy_request_keeps_its_columns_and_says_which_labels
 
 def test_a_repair_says_that_the_given_labels_are_wrong(repair):
     columns = tables.comparison(repair.document, GLOSSARY, repair=True).columns
-    assert "Forget accuracy, by the wrong labels" in [c.heading for c in columns]
+    assert "Forget set, wrong label given" in [c.heading for c in columns]
 
 
 def test_reasons_are_told_once(privacy):

@@ -99,11 +99,11 @@ def test_a_file_that_is_damaged_or_of_another_kind_is_refused_in_one_line(file, 
 def test_a_write_that_fails_leaves_the_file_and_nothing_else(file, model, monkeypatch):
     before = file.read_bytes()
 
-    def fail(tensors, path, metadata):
+    def fail(tensors, path, facts):
         path.write_bytes(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr("untrain.training.keepers.files.save_file", fail)
+    monkeypatch.setattr("untrain.training.keepers.files.write_tensors", fail)
     with pytest.raises(OSError, match="disk full"):
         save_kept(file, KEEPER, {"a": torch.ones(1)}, model)
     assert file.read_bytes() == before

@@ -18,7 +18,7 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 
 from untrain.commands.arguments import AtLeast, Document
-from untrain.commands.cli.output import Tracker, priced, spoken, starting
+from untrain.commands.cli.output import Tracker, priced, spoken
 from untrain.commands.run import run
 from untrain.core.describe import documented
 from untrain.core.paths import user_path
@@ -72,8 +72,8 @@ def command(
         # A repeated option that is left out means the default of the function.
         arguments = {name: _place(value) for name, value in values.items() if not (name in repeated and not value)}
         estimate = price if price_only else None
-        arguments |= {"command": spoken(), "on_progress": Tracker(what, function.__name__.strip("_"))}
-        with starting(function.__name__.strip("_")):
+        with Tracker(what, function.__name__.strip("_")) as tracker:
+            arguments |= {"command": spoken(), "on_progress": tracker}
             outcome = (estimate or function)(**_accepted(estimate or function, arguments))
         if estimate:
             priced(outcome, as_json)

@@ -6,21 +6,20 @@ import json
 import os
 import shlex
 import sys
+import textwrap
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, Self, TextIO
 
 import typer
 
 from untrain.core.escapes import printable, write_raw
+from untrain.runtime.progress import Progress, is_asking
 
-if TYPE_CHECKING:
-    from untrain.runtime.progress import Progress
-
-
+STARTING, WORKING = "starting", "at work"  # where nothing else is known
 CELLS = 10  # of a bar
 SILENT = 10  # seconds without a line, after which a file gets one
+OFTEN = 1.0  # seconds after which a line of a terminal moves
 
 
 def show_json(value: Any) -> None:
@@ -54,20 +53,6 @@ def coloured() -> bool:
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
-@contextmanager
-def starting(name: str) -> Iterator[None]:
-    """Show on a terminal that a command has begun; the line is gone when the next one is printed."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield
-        return
-    renew_line()
-    print(f"untrain {name}: starting ..."[: _columns() - 1], end="", file=sys.stderr, flush=True)
-    try:
-        yield
-    finally:
-        renew_line()
-
-
 def _columns(stream: TextIO | None = None) -> int:
     """Width of the terminal that a stream is, by default that of progress; 80 where it has none."""
     try:
@@ -79,6 +64,8 @@ def _columns(stream: TextIO | None = None) -> int:
 class Tracker:
     """Prints progress on stderr: one line that renews itself on a terminal, elsewhere one in ten seconds.
 
+    Within ``with`` the line moves by itself, so that seconds are seen to pass where nothing is finished.
+
     Args:
         what: what is counted.
         command: whose stages are shown.
@@ -87,27 +74,104 @@ class Tracker:
     def __init__(self, what: str = "models", command: str = ""):
         self.what, self.command = what, command
         self._live, self._last, self._begun = sys.stderr.isatty(), 0.0, time.monotonic()
+        self.notes: list[str] = []  # that were printed
+        self._now: str | Progress | None = None  # what is under way: a stage, or work that is counted
+        self._since = self._begun
+        self._lock, self._over = threading.Lock(), threading.Event()
+        self._thread = threading.Thread(target=self._keep_moving, daemon=True)
+
+    def __enter__(self) -> Self:
+        self.show_stage(STARTING)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        renew_line()
 
     def __call__(self, at: Progress) -> None:
         """Print how much is done, or a note."""
-        if at.note is not None:
-            renew_line()
-            print(printable(at.note), file=sys.stderr, flush=True)
-            return
-        if not self._is_due() and at.done < at.total:
-            return
-        left = "" if at.left is None else f", about {at.left:.0f} s left"
-        done = f"{bar(at.done, at.total)} " if self._live else ""
-        line = printable(f"{done}{at.done}/{at.total} {at.what or self.what}, {at.elapsed:.0f} s{left}: {at.label}")
-        self._print(line, "\n" if not self._live or at.done == at.total else "")
+        with self._lock:
+            if at.note is not None:
+                self.notes.append(at.note)
+                if self._now == STARTING:
+                    self._begin(WORKING)
+                renew_line()
+                for line in self._note(at.note):
+                    print(line, file=sys.stderr, flush=True)
+                return
+            done = at.done == at.total
+            self._begin(WORKING if done else at)
+            if done or self._is_due():
+                self._print(self._counted(at, 0.0), done)
 
     def show_stage(self, text: str) -> None:
         """Print what begins now; on a terminal the next line takes its place, and elsewhere ten silent seconds come first.
 
         So bad input leaves one line in a file, the one that says what is wrong.
         """
-        if self._live or (time.monotonic() - self._begun >= SILENT and self._is_due()):
-            self._print(printable(f"untrain {self.command}: {text} ...".replace(" :", ":")), "" if self._live else "\n")
+        self._show(text)
+
+    def show_start(self, at: Progress) -> None:
+        """Print work of which nothing is done yet, as a stage."""
+        self._show(at)
+
+    def _show(self, what: str | Progress) -> None:
+        with self._lock:
+            self._begin(what or None)
+            if self._now is None:
+                renew_line()
+            elif self._live or (time.monotonic() - self._begun >= SILENT and self._is_due()):
+                self._print(self._line(0.0))
+
+    def _keep_moving(self) -> None:
+        """Print the line again each second on a terminal, and elsewhere after ten in which nothing was printed."""
+        while not self._over.wait(OFTEN):
+            with self._lock:
+                now = time.monotonic()
+                # Hours are not for files to fill with lines.
+                least = OFTEN if self._live else max(SILENT, (now - self._begun) / 20)
+                if self._now is not None and now - max(self._last, self._begun) >= least and not is_asking():
+                    self._last = now
+                    self._print(self._line(now - self._since))
+
+    def _begin(self, what: str | Progress | None) -> None:
+        self._now, self._since = what, time.monotonic()
+
+    def _line(self, seconds: float) -> str:
+        if isinstance(self._now, Progress):
+            return self._counted(self._now, seconds)
+        passed = f" {seconds:.0f} s" if seconds >= 1 else ""
+        stage, name = str(self._now), f"untrain {self.command}".strip()
+        lines = [f"{name}: {stage} ...{passed}"]
+        if self._live:
+            lines += [f"{name}: {_short(stage)} ...{passed}", f"{_short(stage)} ...{passed}", f"{name} ...{passed}"]
+        return next((line for line in map(printable, lines) if len(line) < _columns()), printable(lines[-1]))
+
+    def _counted(self, at: Progress, since: float) -> str:
+        """The line of work that is counted, so many seconds later; a terminal that is narrow shows less of it."""
+        count, elapsed = f"{at.done}/{at.total} {at.what or self.what}", f"{at.elapsed + since:.0f} s"
+        rest = ""
+        if at.left is not None and at.done < at.total:
+            rest = f", about {max(at.left - since, 1):.0f} s left"
+        elif at.expected and at.done < at.total:
+            rest = f"{' of' if at.elapsed + since <= at.expected else ','} about {at.expected:.0f} s expected"
+        label = f": {at.label}" if at.label else ""
+        if not self._live:
+            return printable(f"{count}, {elapsed}{rest}{label}")
+        filled = bar(at.done, at.total)
+        wide = printable(f"{filled} {count}, {elapsed}{rest}")
+        lines = (wide + printable(_short(label)), wide, f"{filled} {at.done}/{at.total}, {elapsed}{rest}", f"{count}, {elapsed}")
+        return next((line for line in lines if len(line) < _columns()), lines[-1])
+
+    def _note(self, text: str) -> list[str]:
+        """A note in lines of whole words, where a terminal would break them."""
+        text = printable(text)
+        if not self._live:
+            return [text]
+        room, whole = max(20, _columns() - 1), text.replace(" %", "\N{NO-BREAK SPACE}%")
+        return textwrap.wrap(whole, room, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
     def _is_due(self) -> bool:
         now = time.monotonic()
@@ -115,9 +179,19 @@ class Tracker:
         self._last = now if due else self._last
         return due
 
-    def _print(self, line: str, end: str) -> None:
+    def _print(self, line: str, done: bool = False) -> None:
         renew_line()
+        end = "\n" if done or not self._live else ""
         print(line[: _columns() - 1] if self._live else line, end=end, file=sys.stderr, flush=True)
+
+
+def _short(label: str) -> str:
+    """The label of a model without the values of its method."""
+    if "(" not in label:
+        return label
+    from untrain.reports.formatting import short
+
+    return short(label)
 
 
 def bar(done: int, total: int) -> str:
@@ -156,7 +230,7 @@ def finish(whole: dict[str, Any], arguments: dict[str, Any], document: dict[str,
     else:
         from untrain.reports.terminal import print_runs
 
-        print_runs(whole["runs"], coloured(), width(), arguments["verbose"])
+        print_runs(whole["runs"], coloured(), width(), arguments["verbose"], arguments["on_progress"].notes)
         typer.echo(f"report: {whole['report']}")
     if whole["failed"]:
         raise typer.Exit(1)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from untrain.core.errors import DataError, MissingExtra
 from untrain.core.foreign import foreign
+from untrain.core.metering import add_note
 from untrain.data.examples import Examples
 from untrain.data.readers.base import Array, Reader
 from untrain.data.readers.held_arrays import is_empty, is_frame, is_sparse
@@ -46,6 +48,9 @@ def held_table(source: Any) -> ColumnTable:
     x, y = pair_of(source)
     if is_frame(x):
         frame = _of_frame(x)
+        _refuse_unaligned(x, y)
+        if "label" in frame.columns:
+            raise DataError("x has a column 'label', and y holds labels too: drop the column, or give the frame alone")
         columns = {**frame.columns, "label": held_column("label", y)}
         return ColumnTable("data frame and labels", "the data frame", columns, empty=frame.empty, index=frame.index)
     inputs = _inputs(x)
@@ -62,16 +67,51 @@ def records_table(records: Sequence[Mapping[Any, Any]], kind: str, source: str) 
         DataError: a column holds what no column may.
     """
     columns, empty = {}, {}
-    for name in dict.fromkeys(str(name) for record in records for name in record):
-        columns[name], count = held(name, [record.get(name) for record in records])
+    names = list(dict.fromkeys(name for record in records for name in record))
+    _refuse_twice(list(map(str, names)), source)
+    for name in names:
+        columns[str(name)], count = held(str(name), [record.get(name) for record in records])
         if count:
-            empty[name] = count
+            empty[str(name)] = count
     return ColumnTable(kind, source, columns, empty=empty)
 
 
-def plain_name(name: str) -> str:
-    """The name of a column of inputs, labels or ids, whatever a file of arrays calls it."""
-    return "x" if name in INPUTS else "label" if name in TARGETS else "id" if name in ("id", "ids") else name
+def plain_names(names: Iterable[str]) -> dict[str, str]:
+    """The names of columns of inputs, labels and ids, whatever arrays are called; others, and second ones, keep theirs.
+
+    >>> plain_names(["images", "features", "targets", "ids"])
+    {'images': 'x', 'features': 'features', 'targets': 'label', 'ids': 'id'}
+    """
+    plain = {name: name for name in names}
+    for role, known in (("x", INPUTS), ("label", ("label", *TARGETS)), ("id", ("id", "ids"))):
+        found = next((name for name in known if name in plain), None)
+        if found is not None:
+            plain[found] = role
+    return plain
+
+
+def _refuse_twice(names: Sequence[str], source: str) -> None:
+    """Refuse columns of which one would take the place of another.
+
+    Raises:
+        DataError: two have one name.
+    """
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise DataError(f"two columns of {source} are called {twice!r}: give each a name of its own")
+
+
+def _refuse_unaligned(x: Any, y: Any) -> None:
+    """Refuse labels whose index is that of the inputs in another order: they would go to other rows.
+
+    Raises:
+        DataError: it is.
+    """
+    if not all(hasattr(getattr(each, "index", None), "to_numpy") for each in (x, y)):
+        return
+    ours, theirs = x.index.tolist(), y.index.tolist()
+    if ours != theirs and len(ours) == len(theirs) and set(ours) == set(theirs):
+        raise DataError("x and y have the same index in different orders: give y.loc[x.index]")
 
 
 def _inputs(x: Any) -> Any:
@@ -80,13 +120,17 @@ def _inputs(x: Any) -> Any:
 
 def _of_frame(frame: Any) -> ColumnTable:
     columns, empty = {}, {}
+    _refuse_twice(list(map(str, frame.columns)), "the data frame")
     for name in frame.columns:
-        if getattr(frame[name], "ndim", 1) > 1:
-            raise DataError(f"the data frame has two columns {name!r}: give each a name of its own")
         columns[str(name)], empty[str(name)] = _cells(str(name), frame[name])
     index = _index(frame)
     if index is not None:
         columns = {index: _cells(index, frame.index)[0], **columns}
+        if again := len(frame) - len(dict.fromkeys(columns[index].tolist())):
+            add_note(
+                f"the index of the data frame names {again} rows as it names others, and a request takes all rows of an id: "
+                "frame.reset_index(drop=True) tells them apart"
+            )
     empty = {name: count for name, count in empty.items() if count}
     return ColumnTable("data frame", "the data frame", columns, empty=empty, index=index or "")
 
@@ -142,8 +186,10 @@ def _of_reader(source: Reader) -> ColumnTable:
 def _of_arrays(source: Mapping[Any, Any]) -> ColumnTable:
     """A dictionary of columns, such as {'x': matrix, 'label': labels, 'id': ids}."""
     columns: dict[str, Any] = {}
+    names = plain_names(map(str, source))
+    _refuse_twice(list(map(str, source)), "the columns")
     for name, values in source.items():
-        plain = plain_name(str(name))
+        plain = names[str(name)]
         wide = is_sparse(values) or getattr(values, "ndim", 1) > 1
         columns[plain] = _inputs(values) if wide else held_column(plain, values)
     counts = {name: column.shape[0] if column.ndim else 0 for name, column in columns.items()}

@@ -18,7 +18,7 @@ from untrain.core.metering import metered
 from untrain.core.paths import user_path
 from untrain.data.readers.base import Array
 from untrain.data.readers.damage import reading
-from untrain.data.readers.held_tables import held_table, plain_name, records_table
+from untrain.data.readers.held_tables import held_table, plain_names, records_table
 from untrain.data.readers.imagefolder import SUFFIXES, ImageFolder
 from untrain.data.readers.json_lines import read_records, read_text
 from untrain.data.readers.numpy_files import read_numpy
@@ -157,17 +157,24 @@ def _records(file: Path, side: int | None) -> ColumnTable:
     return records_table(records, "JSON lines", str(file))
 
 
+def files_beside(file: Path) -> list[Path]:
+    """The files with labels and ids that are read with a file of inputs, as y.npy and ids.npy are with x.npy."""
+    if file.suffix.lower() != ".npy":
+        return []
+    names = ("y.npy", "labels.npy", "ids.npy", file.stem.replace("x", "y", 1) + ".npy")
+    return [other for other in map(file.with_name, dict.fromkeys(names)) if other.is_file() and other != file]
+
+
 def _numpy(file: Path, side: int | None) -> ColumnTable:
     with reading(f"{file} cannot be read"):
         loaded = read_numpy(file)
         arrays = {"x": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded}
     if isinstance(loaded, np.ndarray):
-        beside = [file.with_name(name) for name in ("y.npy", "labels.npy", "ids.npy", file.stem.replace("x", "y", 1) + ".npy")]
-        for other in beside:
-            if other.is_file() and other != file:
-                with reading(f"{other} cannot be read"):
-                    arrays["id" if other.stem == "ids" else "label"] = np.asarray(read_numpy(other))
-    named = {plain_name(name): array for name, array in arrays.items()}
+        for other in files_beside(file):
+            with reading(f"{other} cannot be read"):
+                arrays["id" if other.stem == "ids" else "label"] = np.asarray(read_numpy(other))
+    plain = plain_names(arrays)
+    named = {plain[name]: array for name, array in arrays.items()}
     rows = {name: len(array) if array.ndim else 1 for name, array in named.items()}
     most = rows.get("x", max(rows.values()))
     kept = {name: held_column(name, array) if array.ndim == 1 else array for name, array in named.items() if rows[name] == most}

@@ -26,7 +26,7 @@ from untrain.maths.likelihood_ratio import (
 )
 
 _ONLINE = "needs original models; sees only what makes a model resemble the originals, not damage of another kind"
-_OFFLINE = "tests only whether margins are larger than the oracles'; all margins larger by a little count as much as a few by a lot"
+_OFFLINE = "tests only whether certainty exceeds the oracles'; a little more on all examples counts as much as a lot on a few"
 
 
 _PREFIXES = ("mia_lira", "mia_lira_offline")

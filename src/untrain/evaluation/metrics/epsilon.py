@@ -42,10 +42,10 @@ class Epsilon(Evaluator):
             weak="a bound, not an estimate: 0 where examples are few; forget and test examples differ in more than membership",
         ),
         "epsilon_retraining": ScoreInfo(
-            f"{_BOTH}, of a test of unlearned against retrained models by their mean margin on the forget set",
-            "nats", "0", high=_INF, above="the mean margin on the forget set distinguishes unlearned models from retrained ones",
-            weak="a bound, not an estimate: it is at most 1.7 with 50 models of each kind; and it sees the mean margin alone; the "
-            "interval resamples models at the threshold that the real ones chose, so it is too narrow",
+            f"{_BOTH}, of a test of unlearned against retrained models by their mean certainty on the forget set",
+            "nats", "0", high=_INF, above="the mean certainty on the forget set distinguishes unlearned models from retrained ones",
+            weak="a bound, not an estimate: it is at most 1.7 with 50 models of each kind; and it sees the mean certainty alone; "
+            "the interval resamples models at the threshold that the real ones chose, so it is too narrow",
         ),
     }  # fmt: skip
 
@@ -70,7 +70,7 @@ class Epsilon(Evaluator):
         if not forget.any():
             return dict.fromkeys(self.scores, "there are no forget examples")
         if not all(np.isfinite(p[:, forget | test, 1]).all() for p in (trial.unlearned, trial.oracle)):
-            return dict.fromkeys(self.scores, "some margins of forget or test examples are not finite")
+            return dict.fromkeys(self.scores, "certainty is not finite on some forget or test examples")
         scores: dict[str, Measured | str] = {}
         members, others = ((t := trial.unlearned[:, at, 0])[:, ~np.isnan(t).any(0)] for at in (forget, test))
         scores["epsilon_membership"] = self._bound(

@@ -64,7 +64,7 @@ class ForgettingQuality(Evaluator):
         if not on_forget.any():
             return dict.fromkeys(self.scores, "there are no forget examples")
         if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
-            return dict.fromkeys(self.scores, "some margins of forget examples are not finite")
+            return dict.fromkeys(self.scores, "certainty is not finite on some forget examples")
         zeros: Zeros = "reference" if self.reference else "least"
         eps, bound = rule_epsilons(ours, theirs, self.delta, (zeros, "bound"))
         tables = (points(eps, count), points(bound, count), eps)

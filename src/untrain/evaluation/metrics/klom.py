@@ -15,7 +15,7 @@ from untrain.maths.divergence import Bins, histogram_kl
 
 _IDEAL = "0; with few models no better than its floor"
 _WEAK = "strongly biased when models are few: read it next to its floor, and never across numbers of models"
-_APART = "the margins of the forget set are distributed over models otherwise than retraining distributes them"
+_APART = "certainty on the forget set is distributed over models otherwise than retraining distributes it"
 
 
 def _abouts() -> dict[str, ScoreInfo]:
@@ -23,7 +23,7 @@ def _abouts() -> dict[str, ScoreInfo]:
     for side in SIDES:
         for suffix, direction in (("", "unlearned against oracle"), ("_reverse", "oracle against unlearned")):
             for kind, what in (("", "mean"), ("_p95", "95th percentile")):
-                means = f"KL of the margins' histogram over models, {direction}, {what} over the {side} set"
+                means = f"KL of certainty's histogram over models, {direction}, {what} over the {side} set"
                 tested = side == "forget" and not suffix and not kind
                 texts[f"klom_{side}{suffix}{kind}"] = ScoreInfo(
                     means, "nats", _IDEAL, _WEAK, high=math.log(1 / Bins().least),

@@ -31,15 +31,15 @@ class PerExample(Evaluator):
     needs: ClassVar[frozenset[str]] = frozenset({"margin", "spread"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "example_max": ScoreInfo(
-            "largest excess of the mean margin over the oracles' on any forget example",
+            "largest excess of the mean certainty over the oracles' on any forget example",
             _UNIT, _IDEAL, _WEAK, low=-_INF, high=_INF, above=_SURE, margin=1.0,
         ),
         "example_min": ScoreInfo(
-            "largest deficit of the mean margin below the oracles' on any forget example",
+            "largest deficit of the mean certainty below the oracles' on any forget example",
             _UNIT, _IDEAL, _WEAK, low=-_INF, high=_INF, above=_UNSURE, margin=1.0,
         ),
         "example_fisher": ScoreInfo(
-            "mean over forget examples of minus the logarithm of the conformal p-value of the margin among the oracles'",
+            "mean over forget examples of minus the logarithm of the conformal p-value of the certainty among the oracles'",
             "nats", _IDEAL, _TAIL, high=_INF, margin=0.1,
             above="remembers: over the forget set the models are more certain of the labels than retrained models",
             below="over-forgets: over the forget set the models are less certain of the labels than retrained models",

@@ -45,13 +45,13 @@ def about(name: str, unit: str) -> EndpointInfo:
 
 ABOUT: Mapping[str, EndpointInfo] = {
     "attack": EndpointInfo(
-        "what an attacker gains over guessing who compares a model's margin on each forget example, less what its test examples "
+        "what an attacker gains over guessing who compares a model's certainty on each forget example, less what its test examples "
         "predict, with retrained models'; examples count by how unsure retrained models are of them",
         "fraction", "remembers", "over-forgets",
     ),
     "forget": EndpointInfo("logarithm of the mean loss on the forget set", "nats", "over-forgets", "remembers"),
     "distance": EndpointInfo(
-        "the same for an attacker who looks how far a margin is from other retrained models', in whichever direction",
+        "the same for an attacker who looks how far a model's certainty is from other retrained models', in whichever direction",
         "fraction", "remembers", "",
     ),
     "example": EndpointInfo(
@@ -157,7 +157,7 @@ def endpoints(unlearned: Observation, oracle: Observation | Retrained) -> tuple[
             step = 1 / examples if ABOUT[name].unit == "fraction" else 0.0
             found[end] = Endpoint(end, ABOUT[name], values, other, step=step)
     if ours.signals is None or theirs.signals is None:
-        lacks |= dict.fromkeys(ATTACKS, "no margin is known of the forget examples")
+        lacks |= dict.fromkeys(ATTACKS, "certainty of the forget examples is not known")
     elif copies:
         lacks |= dict.fromkeys(ATTACKS, "retrained models do not differ, so any difference at all betrays a model")
     elif len(theirs.signals) < FEWEST:

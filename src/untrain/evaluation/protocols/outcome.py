@@ -138,7 +138,7 @@ def rule(
     if harms:
         return ruled(outcome_of(harms), wording.strongest(harms))
     if not any(j.name in FORGET for j in judged):
-        return ruled(OPEN, wording.NOTHING, "margins or losses of the examples")
+        return ruled(OPEN, wording.NOTHING, "certainty or losses of the examples")
     missing = [j for j in judged if j.says != "within"]
     if missing:
         return ruled(OPEN, wording.undecided(missing), closing(missing, m, k, alike))

@@ -187,11 +187,11 @@ def chances(power: Power) -> str:
     """The power of a design, in words.
 
     >>> chances(Power(0.84, 0.9996, 7.0, 5, 10)).partition(", ")[0]
-    '5 unlearned and 10 retrained models pass a perfect retrain with probability 0.84'
+    '5 unlearned and 10 retrained models let a perfect method pass with probability 0.84'
     """
     return (
-        f"{models_in_words(power.models, power.oracles)} pass a perfect retrain with probability {in_words(power.passes)}, "
-        f"and find a leak of {power.leak:g} of their spreads with {in_words(power.detects)}"
+        f"{models_in_words(power.models, power.oracles)} let a perfect method pass with probability {in_words(power.passes)}, "
+        f"and show a leak of {power.leak:g} spreads with probability {in_words(power.detects)}"
     )
 
 

@@ -109,7 +109,8 @@ def audit_on_scenario(
             keys = dict(foreign.keys)
             if trains_oracles(models):
                 some = replace(oracles, oracles=number)
-                make([some], [scene], place, options.setting, pool, options.on_progress)
+                expected = price["seconds"] if options.looks == 1 else None
+                make([some], [scene], place, options.setting, pool, options.on_progress, expected)
                 keys["oracles"] = oracles_of(some, scene, options.setting)
             elif models.deterministic:
                 keys["oracles"] = stand_in(keys["oracles"], count)

@@ -25,6 +25,7 @@ from untrain.experiments.forgetting.document import begun, ended, tried, with_au
 from untrain.experiments.forgetting.earlier import audited_later, candidates, note_forgotten_before
 from untrain.experiments.forgetting.events import begun_event, ended_events
 from untrain.experiments.forgetting.evidence import AuditChoices, PlannedAudit, evidence, plan_audit
+from untrain.experiments.forgetting.held_ids import in_order
 from untrain.experiments.forgetting.measurements import Judgement, Sides, Tolerance, alarm_text, judge
 from untrain.experiments.forgetting.opened_model import ModelChoices, OpenedModel
 from untrain.experiments.forgetting.opening import open_model
@@ -103,7 +104,7 @@ def run_job(job: ForgetJob, dry_run: bool) -> Document:
         opened = _without_seen(opened)
         there = [] if job.audit is None else candidates(opened.path, job.out)
         out = place_of(opened.path, None if there else job.out)
-        drawn = draw(job.asked, opened.train)
+        drawn = draw(replace(job.asked, forget=in_order(job.asked.forget, data)), opened.train)
         twins = twins_left(opened.train, drawn.forget_set)
         drawn, included = _with_twins(drawn, twins, job.twins, opened.train)
         note_forgotten_before(opened.path, opened.train)

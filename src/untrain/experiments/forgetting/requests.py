@@ -17,12 +17,10 @@ from untrain.core.metering import add_note, metered
 from untrain.core.paths import user_path
 from untrain.core.spec import parse
 from untrain.core.work_files import scratch
-from untrain.data.column_roles import listed
 from untrain.data.examples import Examples, take
 from untrain.data.fingerprint import request_digest
 from untrain.data.id_index import Id, IdIndex, some
 from untrain.data.id_lists import ids_in_file, ids_named
-from untrain.data.readers.held_arrays import is_frame
 from untrain.data.readers.id_files import KINDS, Reading, read_words
 from untrain.data.readers.text_tables import content, tables
 from untrain.data.requests._rows_by_id import rows_of
@@ -31,8 +29,9 @@ from untrain.data.requests.owner import Owner
 from untrain.data.requests.resolve import request
 from untrain.data.requests.where import Where
 from untrain.data.understood import CLASS_NAME
+from untrain.experiments.forgetting.held_ids import held_ids
+from untrain.runtime.progress import asking
 
-HELD = "such as forget=frame['id']"
 LISTED, MANY = 20, 10_000  # ids that a message lists, and words of a file that are looked for in other columns
 
 
@@ -147,7 +146,8 @@ def _by_list(asked: GivenRequest, train: Examples) -> DrawnRequest:
     if isinstance(forget, str) and forget == "-":
         with scratch("ids") as folder:
             file = folder / "standard-input.csv"
-            file.write_bytes(sys.stdin.buffer.read())
+            with asking():
+                file.write_bytes(sys.stdin.buffer.read())
             return _from_file(file, "standard input", index, how, asked, train)
     if isinstance(forget, str | Path):
         if _is_file(forget):
@@ -157,36 +157,16 @@ def _by_list(asked: GivenRequest, train: Examples) -> DrawnRequest:
             return _by_request(_parsed(text), train)
         if Path(text).suffix.lower() in KINDS:
             raise RequestError(f"there is no file {text!r} of ids")
-        words: list[Any] = [word.strip() for word in text.split(",") if word.strip()]
+        whole = index.find(text) is not None  # an id may hold commas
+        words: list[Any] = [text] if whole else [word.strip() for word in text.split(",") if word.strip()]
     else:
-        words = _listed(forget, asked.column, train)
+        words = held_ids(forget, asked.column, train)
     try:
         with metered() as meter:
             ids = ids_named(words, index, "the request", Reading(heading=False, gone="report"))
     except RequestError as error:
         raise RequestError(f"{error}{_other_column(words, train)}") from None
     return _drawn(ids, words, "the request", index, asked, train, list(meter.notes), "")
-
-
-def _listed(forget: Any, column: str, train: Examples) -> list[Any]:
-    """Ids that Python holds: a list, an array, a column or an index; or of a mask with one truth value per row, those it marks.
-
-    Raises:
-        RequestError: a data frame of several columns, or a mask of another length than the data.
-    """
-    if is_frame(forget):
-        names = list(forget.columns)
-        if column not in names and len(names) != 1:
-            raise RequestError(
-                f"a data frame with the columns {listed(list(map(str, names)))} names no ids: give one of them, {HELD}"
-            )
-        forget = forget[column if column in names else names[0]]
-    held = list(forget) if isinstance(forget, list | tuple | set | frozenset) else np.asarray(forget).reshape(-1).tolist()
-    if not held or not all(isinstance(each, bool) for each in held):
-        return held
-    if len(held) != len(train):
-        raise RequestError(f"a mask has {len(held)} truth values, and the data {len(train)} rows: give one per row, or ids")
-    return list(dict.fromkeys(train.ids[np.asarray(held)].tolist()))
 
 
 def _is_file(path: str | Path) -> bool:

@@ -29,9 +29,10 @@ from untrain.experiments.search.study import (
     open_search,
     scene_of_search,
 )
+from untrain.reports.formatting import counted
 from untrain.reports.write import TRIALS, problems_of, what_is_replaced, write_files
 from untrain.runtime.executors.base import Pool
-from untrain.runtime.progress import OnProgress, Progress
+from untrain.runtime.progress import OnProgress, Progress, show_stage
 from untrain.runtime.store import Store
 from untrain.runtime.store_transfer import mark
 
@@ -74,8 +75,10 @@ def run_search(spec: SearchSpec, store: Store, pool: Pool, way: RunOptions, scen
     """
     scene = scene or scene_of_search(spec, way.setting, store, pool, way.on_progress)
     search = open_search(spec, scene, way.setting, store)
-    tasks = map(search.task, base_jobs(search))
-    make_models({task.key: task for task in tasks}, store, way.setting, pool)
+    bases = {task.key: task for task in map(search.task, base_jobs(search))}
+    if missing := sum(not store.has(key) for key in bases):
+        show_stage(way.on_progress, f"making {counted(missing, 'model')} to start from")
+    make_models(bases, store, way.setting, pool)
     pool.on_retry = way.say
     try:
         run_trials(search, pool, track_trials(search, way.on_progress))

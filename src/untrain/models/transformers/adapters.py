@@ -11,11 +11,11 @@ import peft
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
 from untrain.core.paths import user_path
+from untrain.core.tensor_files import write_tensors
 from untrain.models.transformers.config import plainly
 
 NAME = "default"
@@ -93,7 +93,7 @@ def write_adapter(net: nn.Module, folder: str | Path) -> Path:
     with plainly("adapters"):
         config.save_pretrained(str(at))
     values = {BEFORE + name: value.detach().cpu().contiguous() for name, value in state.items()}
-    save_file(values, at / WEIGHTS, metadata={"format": "pt", "base": base_digest(net)})
+    write_tensors(values, at / WEIGHTS, {"format": "pt", "base": base_digest(net)})
     return at
 
 

@@ -14,7 +14,7 @@ from untrain.reports.shown import Shown
 
 Row = Mapping[str, Any]
 Examples = Mapping[str, Mapping[int, Shown]]  # by set and row
-WAYS = {"raise": "Raise the margin most", "lower": "Lower it most"}
+WAYS = {"raise": "Raise certainty most", "lower": "Lower it most"}
 HIDDEN = "The examples themselves are not shown: they were left out on request."
 
 
@@ -73,7 +73,7 @@ def answer(row: Row, tile: Callable[..., Tile]) -> Answer:
     """The part of a page about one queried example."""
     ways = tuple((title, tuple(_one(one, row["chance"], tile) for one in row[way])) for way, title in WAYS.items())
     wrong = "" if row["predicted"] == row["label"] else ", which is not its label"
-    facts = f"The originals predict {row['predicted']}{wrong}; the margin of its label is {digits(row['margin'], 2)}."
+    facts = f"The originals predict {row['predicted']}{wrong}; certainty of its label is {digits(row['margin'], 2)}."
     chance = ""
     if row["chance"]:
         low, high = (signed(row["chance"][end]) for end in ("low", "high"))

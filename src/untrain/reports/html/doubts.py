@@ -36,14 +36,15 @@ def one_draw(document: Document) -> str:
     """The request is one of many that could have been made."""
     seed = "" if document["seed"] is None else f" (seed {document['seed']})"
     return (
-        f"The {counted(document['sizes']['forget'], 'example')} to forget were drawn once{seed}. All that is said here is "
+        f"The {counted(document['sizes']['forget'], 'example')} to forget were chosen once{seed}. All that is said here is "
         "said of them; other examples may be easier or harder to forget."
     )
 
 
 def few_models(document: Document, rows: Sequence[Row]) -> str:
     """The number of models of each kind, and the difference between them that they would miss."""
-    many = f"{counted(document['seeds'], 'model')} of each method stand against {counted(document['oracles'], 'retrained one')}."
+    stand = "stands" if document["seeds"] == 1 else "stand"
+    many = f"{counted(document['seeds'], 'model')} of each method {stand} against {counted(document['oracles'], 'retrained one')}."
     power = rows[0]["verdict"]["power"]
     if not power:
         return f"{many} Which difference so many would miss is not known."
@@ -58,13 +59,14 @@ def settings(rows: Sequence[Row]) -> str:
     tried = Counter(formatting.short(row["method"]) for row in rows)
     several = [f"{name} ({count})" for name, count in tried.items() if count > 1]
     single = len(tried) - len(several)
-    with_one = [f"{counted(single, 'method')} ran with one setting each"] if single else []
+    with_one = [f"{counted(single, 'method')} ran with one setting{' each' if single > 1 else ''}"] if single else []
     parts = [*with_one, *([f"with several: {listed(several)}"] if several else [])]
     steps = {found[1] for row in rows if (found := re.search(r"\blr=([\d.e-]+)", row["method"]))}
     alike = f", all with step size {steps.pop()}" if len(steps) == 1 and len(rows) > 1 else ""
     failing = sum(row["verdict"]["outcome"].startswith("fails") for row in rows)
     means = " So 'fails' may mean 'fails with these settings'; the command untrain search tries others." if failing else ""
-    return f"{'; '.join(parts)[:1].upper()}{'; '.join(parts)[1:]}{alike}; the run does not record how they were chosen.{means}"
+    text, chosen = "; ".join(parts), "it was" if len(rows) == 1 else "they were"
+    return f"{text[:1].upper()}{text[1:]}{alike}; the run does not record how {chosen} chosen.{means}"
 
 
 def undecided(rows: Sequence[Row]) -> str:
@@ -74,7 +76,8 @@ def undecided(rows: Sequence[Row]) -> str:
     if not open_:
         return ""
     fate = "neither shown to keep the margin nor shown to break it, and more models would tell"
-    return f"{open_} of {len(judged)} comparisons with a margin are marked ?: {fate}. A method that fails does so by others."
+    others = "A method that fails does so by other comparisons."
+    return f"{open_} of {len(judged)} comparisons with a margin are marked ?: {fate}. {others}"
 
 
 def without_value(rows: Sequence[Row]) -> str:
@@ -83,7 +86,8 @@ def without_value(rows: Sequence[Row]) -> str:
     if not reasons:
         return ""
     ((reason, count),) = Counter(reasons.values()).most_common(1)
-    return f"{counted(len(reasons), 'score')} could not be computed, {count} of them since: {reason}. Nothing is decided by these."
+    some = f"{counted(len(reasons), 'score')} could not be computed"
+    return f"{some}. The most frequent reason ({counted(count, 'score')}): {reason}. Nothing is decided by these."
 
 
 def other_attacks(rows: Sequence[Row]) -> str:

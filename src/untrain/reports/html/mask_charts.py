@@ -43,7 +43,7 @@ class Overlaps:
 
 
 def grouped(document: Row) -> dict[str, Rows]:
-    """Methods that share a mask's share of every layer, by name and number -> rows by layer."""
+    """Methods that share a mask's share of every layer, by their labels -> rows by layer."""
     groups: list[tuple[Rows, list[int]]] = []
     for at, row in enumerate(document["results"], 1):
         same = next((h for h in groups if h[0] == row["layers"]), None)
@@ -55,8 +55,8 @@ def grouped(document: Row) -> dict[str, Rows]:
 
 
 def _named(document: Row, numbers: Sequence[int]) -> str:
-    names = dict.fromkeys(formatting.short(document["results"][n - 1]["method"]) for n in numbers)
-    return f"{', '.join(names)} ({', '.join(map(formatting.tag, numbers))})"
+    labels = formatting.lettered([row["method"] for row in document["results"]])
+    return ", ".join(labels[document["results"][n - 1]["method"]] for n in numbers)
 
 
 def of_run(document: Row) -> Overlaps | None:
@@ -74,8 +74,9 @@ def of_run(document: Row) -> Overlaps | None:
         return None
     numbers = [[place[m] for m in group] for group in masks]
     by_place = {(i, j): pairs[masks[j][0], masks[i][0]] for i in range(len(masks)) for j in range(i)}
-    names = tuple(_named(document, each) for each in numbers)
-    return Overlaps(names, tuple(", ".join(map(formatting.tag, each)) for each in numbers), by_place)
+    marks = tuple(map(str, range(1, len(masks) + 1)))
+    names = tuple(f"{mark}: {_named(document, each)}" for mark, each in zip(marks, numbers, strict=True))
+    return Overlaps(names, marks, by_place)
 
 
 def share_chart(masks: Mapping[str, Rows]) -> Chart | None:

@@ -120,7 +120,7 @@ def _point(at: int, row: Row, label: str, up: Upward, place: float, costly: bool
     value, low, high = up.values[row["method"]]
     cost, outcome = row["cost"].get("share_of_retraining"), row["verdict"]["outcome"]
     spelled = formatting.label(row["method"])
-    lines = [f"{label} {formatting.tag(at)}", *([spelled] if spelled != label else [])]
+    lines = [label, *([spelled] if spelled != label else [])]
     lines += [LOOKS[outcome][0], up.words[row["method"]]]
     lines += [f"cost {formatting.share(cost)} of retraining"] if costly else []
     x = 100 * cost if costly else place
@@ -137,8 +137,8 @@ def _drawn(points: Sequence[Point], up: Upward, costly: bool, even: float) -> Ch
     across = (
         Axis("Cost, share of retraining", PERCENT, -0.05 * most, most)
         if costly
-        else Axis("Method, by its mark in the table", "", -0.6, len(points) - 0.4, tuple(p.x for p in points),
-                  tuple(formatting.tag(p.number) for p in points))
+        else Axis("Methods, side by side" if len(points) > 1 else "Method", "", -0.6, len(points) - 0.4,
+                  tuple(p.x for p in points), ("",) * len(points))
     )  # fmt: skip
     axis = _margins(low, high) if up.log else Axis(up.title, "", float(low - room), float(high + room), zero=True)
     axis = replace(axis, title=up.title)

@@ -172,8 +172,17 @@ def _cell(judged: Judged) -> Cell:
     unit = judged["unit"]
     value = shown(judged["difference"], unit)
     ends = judged["low"], judged["high"]
-    interval = "" if None in ends else " to ".join(shown(end, unit) for end in ends)
+    interval = "" if None in ends else " to ".join(shown(possible(end, unit), unit) for end in ends)
     return Cell(value, interval, _MARKS[judged["says"]])
+
+
+def possible(end: float, unit: str) -> float:
+    """The end of an interval, no farther than a difference of shares can be, whatever a test of few models leaves open.
+
+    >>> possible(4.25, "fraction"), possible(4.25, "nats")
+    (1.0, 4.25)
+    """
+    return max(-1.0, min(1.0, end)) if unit == "fraction" else end
 
 
 def shown(value: float, unit: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from untrain.evaluation.protocols.outcome import PASSES
 from untrain.evaluation.protocols.outcome_wording import listed
+from untrain.evaluation.protocols.power import ENOUGH
 from untrain.reports import formatting, standing, verdict_marks
 from untrain.reports.html.tables import labels_of
 from untrain.reports.tally import NAMED, contenders
@@ -85,12 +86,16 @@ def trust(document: Document) -> str:
     if first is None:
         return "No method was tested."
     if verdict_marks.powerless(first):
-        return f"Hardly: with {models}, the test does not tell even untouched models from retrained ones."
+        fails = any(row["verdict"]["outcome"].startswith("fails") for row in document["results"] if not row["error"])
+        start = "Where a method fails, yes; else hardly" if fails else "Hardly"
+        return f"{start}: with {models}, the test of all scores does not tell even untouched models from retrained ones."
     power = first["verdict"]["power"]
     if not power:
-        return f"With {models}, how often a method as good as retraining would be shown to pass is not known."
+        return f"Not known: with {models}, nothing says how often a method as good as retraining would be shown to pass."
+    start = "Fairly" if power["passes"] >= ENOUGH else "Partly"
     enough = ", so open outcomes say little" if power["passes"] < 0.5 else ""
-    return f"With {models}, a method as good as retraining would be shown to pass {100 * power['passes']:.0f} times in 100{enough}."
+    times = f"{100 * power['passes']:.0f} times in 100"
+    return f"{start}: with {models}, a method as good as retraining would be shown to pass {times}{enough}."
 
 
 def engineering(document: Document) -> str:

@@ -44,7 +44,7 @@ def about(material: Material) -> str:
     fate = "are corrected, and the values that they had are" if is_correction(material) else "are"
     request = (
         f"{sizes['forget']:,} of {sizes['train']:,} training examples {fate} to be forgotten; "
-        f"the {sizes['test']:,} test examples are not among them."
+        f"{sizes['test']:,} others are for the test."
     )
     if is_repair(material):
         those = f"All {wrong:,}" if wrong == sizes["forget"] else f"{wrong:,}"
@@ -63,7 +63,9 @@ def of_labels(document: Mapping[str, Any]) -> str:
     letters = sorted({label[-3:] for label in labels if label[-3:-2] == "(" and label[-1:] == ")"})
     parts = [f"{', '.join(letters)}: the same method with other settings."] if letters else []
     located = next((label.partition(" @ ")[2] for label in labels if " @ " in label), "")
-    return " ".join([*parts, *([f"@ {located}: {located} chose the weights that the method may change."] if located else [])])
+    return " ".join(
+        [*parts, *([f"@\N{NO-BREAK SPACE}{located}: {located} chose the weights that the method may change."] if located else [])]
+    )
 
 
 def mislabelled(material: Material, side: str) -> int:

@@ -55,12 +55,12 @@ def gap(document: Mapping[str, Any], row: Row, name: str) -> list[str]:
     if score["value"] is None:
         return [f"There is no forget gap of {name}: {score['reason']}."]
     noisy = "forget_true_accuracy" in row["scores"]
-    on = ", on the labels as given," if noisy else ""
+    on = ", by the labels as given" if noisy else ""
     examples = formatting.counted(document["sizes"]["forget"], "example")
     first = (
-        f"On the {examples} to forget, the accuracy of retraining minus that of {name}{on} is "
-        f"{verdict_marks.gap_points(score)} over {formatting.counted(document['seeds'], 'unlearned model')} "
-        f"against {formatting.counted(document['oracles'], 'retrained one')}; "
+        f"Accuracy on the {examples} to forget{on}: retraining's minus that of {name} is "
+        f"{verdict_marks.gap_points(score)}, by {formatting.counted(document['seeds'], 'unlearned model')} "
+        f"and {formatting.counted(document['oracles'], 'retrained one')}; "
         f"{left_alone(document, score)}."
     )
     fails = verdict_marks.outcome(row)[0] == "fails"

@@ -60,12 +60,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Columns, a line for each method, and the lines that methods are read against."""
+    """Columns, a line for each method, and the lines that methods are read against.
+
+    It is undecided where there are too few models to tell any score: its cells then have no mark for it, since all would have one.
+    """
 
     columns: tuple[Column, ...]
     lines: tuple[MethodRow, ...]
     references: tuple[MethodRow, ...] = ()
     dearer: tuple[MethodRow, ...] = ()
+    undecided: bool = False
 
 
 VERDICT = Column("verdict", "Verdict", "what the protocol, and the test of all scores together, say of the method", "tested")
@@ -121,8 +125,17 @@ def comparison(document: Document, glossary: Glossary, repair: bool) -> Table:
     lines = [
         (row["method"] in dearer, _method(i, row, labels[row["method"]], names, glossary, costly)) for i, row in enumerate(rows, 1)
     ]
+    marks = {cell.mark for _, line in lines for cell in line.cells[1:]} - {""}
+    undecided = marks == {"too few models"}
+    if undecided:
+        lines = [(dear, unmarked(line)) for dear, line in lines]
     cheaper, above = (tuple(line for dear, line in lines if dear is side) for side in (False, True))
-    return Table(columns, cheaper, _references(document, names, glossary, costly), above)
+    return Table(columns, cheaper, _references(document, names, glossary, costly), above, undecided)
+
+
+def unmarked(line: MethodRow) -> MethodRow:
+    """A row whose cells after the verdict have no mark."""
+    return replace(line, cells=(*line.cells[:1], *(replace(cell, mark="") for cell in line.cells[1:])))
 
 
 def known(document: Document) -> bool:

@@ -16,7 +16,7 @@ from untrain.core.discovery import of_role
 from untrain.core.errors import BadInput, MissingExtra, SpecError, suggest
 from untrain.core.events import Event, Log
 from untrain.core.spec import Spec, parse
-from untrain.runtime.progress import OnProgress, Progress, say, show_stage
+from untrain.runtime.progress import OnProgress, Progress, say, show_stage, show_start
 
 
 class OpenLog(ABC):
@@ -95,6 +95,10 @@ class LoggedProgress:
     def show_stage(self, text: str) -> None:
         """Pass a stage on."""
         show_stage(self.on_progress, text)
+
+    def show_start(self, at: Progress) -> None:
+        """Pass on work of which nothing is done yet."""
+        show_start(self.on_progress, at)
 
     def on_event(self, event: Event) -> None:
         """Write an event."""

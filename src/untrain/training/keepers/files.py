@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from untrain.core.atomic_write import atomic_write
 from untrain.core.errors import DataError, ModelError
+from untrain.core.tensor_files import write_tensors
 from untrain.data.fingerprint import array_digest
 from untrain.models.state import as_array
 from untrain.training.keepers.base import Keeper, Kept
@@ -43,7 +43,7 @@ def save_kept(path: str | Path, keeper: Keeper, tensors: Mapping[str, Tensor], m
         "model": _digest(model.state_dict()), "tensors": _digest(held),
     }  # fmt: skip
     with atomic_write(Path(path)) as fresh:
-        save_file(held, fresh, metadata=facts)
+        write_tensors(held, fresh, facts)
 
 
 def load_kept(path: str | Path, model: nn.Module) -> Kept:

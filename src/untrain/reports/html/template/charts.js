@@ -108,7 +108,19 @@
       part.parentElement.classList.toggle("two", Boolean(other));
     });
     charts(`.chart[data-by="${run}"]`);
+    level(run);
   };
+
+  // Charts that stand beside each other have one scale.
+  const level = (run) => all(`.beside[data-charts="${run}"]`).forEach((both) => {
+    const [ours, others] = [...both.children].map((pair) => all(".chart", pair));
+    ours.forEach((place, at) => {
+      const ends = [place, others[at]].map((each) => each.layout && each.layout.yaxis && each.layout.yaxis.range);
+      if (!ends[0] || !ends[1]) return;
+      const range = [Math.min(ends[0][0], ends[1][0]), Math.max(ends[0][1], ends[1][1])];
+      for (const each of [place, others[at]]) Plotly.relayout(each, { "yaxis.range": range });
+    });
+  });
 
   all(".scripted").forEach((part) => { part.hidden = false; });
   charts(".chart");

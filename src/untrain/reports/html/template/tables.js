@@ -75,9 +75,10 @@
   };
 
   // Rows and columns that are seen, as texts; what a label stands for comes last.
+  const columnsOf = (table) => [...table.tHead.rows[0].cells].map((head, at) => [head, at]).filter(([head]) => !head.hidden);
   const texts = (table) => {
     const heads = [...table.tHead.rows[0].cells];
-    const columns = heads.map((_, at) => at).filter((at) => !heads[at].hidden);
+    const columns = columnsOf(table).map(([, at]) => at);
     const rows = [...table.querySelectorAll("tbody tr:not(.group)")].filter((row) => !row.hidden);
     const spelled = rows.some((row) => row.cells[0].title && row.cells[0].title !== value(row.cells[0]));
     const body = rows.map((row) => {
@@ -88,10 +89,16 @@
     return [[...columns.map((at) => seen(heads[at])), ...(spelled ? ["In full"] : [])], ...body];
   };
 
+  // Words stand left, numbers right; what a label stands for is words.
+  const sides = (table) => {
+    const heads = columnsOf(table).map(([head]) => head);
+    return texts(table)[0].map((_, at) => (at && at < heads.length && !heads[at].matches(".left") ? "r" : "l"));
+  };
+
   const markdown = (table) => {
     const safe = (text) => text.replace(/[\\`*_[\]|~#]/g, "\\$&").replace(/&/g, "&amp;").replace(/</g, "&lt;");
     const [head, ...rows] = texts(table).map((row) => `| ${row.map(safe).join(" | ")} |`);
-    const rule = `|${texts(table)[0].map((_, at) => (at ? "---:" : "---")).join("|")}|`;
+    const rule = `|${sides(table).map((side) => (side === "r" ? "---:" : "---")).join("|")}|`;
     return [head, rule, ...rows, ""].join("\n");
   };
 
@@ -103,8 +110,7 @@
   const latex = (table) => {
     const safe = (text) => text.replace(/[\\~^<>|−±≠✓✗†–…\u00a0"]|[&%$#_{}]/g, (sign) => LATEX[sign] || `\\${sign}`);
     const [head, ...rows] = texts(table).map((row) => `${row.map(safe).join(" & ")} \\\\`);
-    const columns = `l${"r".repeat(texts(table)[0].length - 1)}`;
-    return ["% \\checkmark needs amssymb", `\\begin{tabular}{${columns}}`, "\\hline", head, "\\hline", ...rows, "\\hline", "\\end{tabular}", ""].join("\n");
+    return ["% \\checkmark needs amssymb", `\\begin{tabular}{${sides(table).join("")}}`, "\\hline", head, "\\hline", ...rows, "\\hline", "\\end{tabular}", ""].join("\n");
   };
 
   const copy = async (text, told) => {
@@ -133,9 +139,11 @@
     const filter = element("input", { type: "search", placeholder: "Filter rows" });
     filter.setAttribute("aria-label", "Filter rows");
     filter.addEventListener("input", () => {
-      const wanted = filter.value.toLowerCase();
+      // From the start of a word on: "del" finds DEL, and no model.
+      const wanted = new RegExp(`(?<![\\p{L}\\p{N}])${filter.value.trim().replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}`, "iu");
+      const words = (row) => [...row.cells].flatMap((cell) => [...cell.childNodes].map((part) => part.textContent)).join(" ");
       for (const body of bodies(table)) {
-        for (const row of lines(body)) row.hidden = !`${row.textContent} ${row.cells[0].title}`.toLowerCase().includes(wanted);
+        for (const row of lines(body)) row.hidden = !wanted.test(`${words(row)} ${row.cells[0].title}`);
       }
     });
     // A telephone shows each method as a card, without headings to click on.
@@ -167,7 +175,7 @@
     hint.hidden = scroll.scrollWidth <= scroll.clientWidth + 1;
   }));
   document.querySelectorAll(".scroll").forEach((scroll) => {
-    scroll.before(element("p", { className: "hint", textContent: "The table goes on to the right: scroll it sideways. →", hidden: true }));
+    scroll.before(element("p", { className: "hint", textContent: "The table goes on to the right \u2192", hidden: true }));
     watched.observe(scroll);
   });
 })();
