@@ -47,8 +47,14 @@ def test_a_control_leads_alone_and_what_did_not_run_never(tried):
 def test_the_least_bad_is_said_with_cost_and_distance_unless_something_cheaper_passes(tried):
     fails, dear = tried("A", FAILS, 0.338, 2.32), tried("B", "passes", 1.2)
     assert least_bad({"results": [fails, dear]}) == (
-        "The least bad below retraining's cost is A (fails): at 34\N{NO-BREAK SPACE}% of it, by estimate 2.32 times what is "
-        "allowed in loss on the forget set."
+        "The least bad below retraining's cost is A (fails: remembers): at 34\N{NO-BREAK SPACE}% of it, by estimate 2.32 times "
+        "what is allowed in loss on the forget set."
     )
+    assert "B (open, so not shown to fail)" in least_bad({"results": [fails, tried("B", "open", 0.9, 20.0)]})
     assert least_bad({"results": [fails, tried("B", "passes", 0.9)]}) == ""
     assert least_bad({"results": [tried("A", FAILS, 0.3, None), tried("Nothing", FAILS, 0.0)]}) == ""
+
+
+@pytest.mark.parametrize(("away", "words"), [(0.0, "at most 0.1 times"), (3e6, "at least 1e+03 times")])
+def test_distances_that_are_drawn_nearer_or_farther_are_not_said_to_be_so_large(tried, away, words):
+    assert standing.farthest(tried("A", FAILS, 0.3, away)).words == f"{words} what is allowed in loss on the forget set"

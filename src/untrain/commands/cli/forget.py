@@ -50,7 +50,7 @@ def _alike(before: dict[str, Any] | None, after: dict[str, Any] | None, classes:
     verdict = (
         "met"
         if after["met"]
-        else "not met by a model that never saw them, so it is the aim that is off"
+        else "not met, though this model never saw them: the aim is off, or it is chance"
         if retrained
         else "not met"
     )
