@@ -116,7 +116,7 @@ def takes_channels_last(model: nn.Module) -> bool:
     >>> takes_channels_last(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten()))
     True
     """
-    return not any(_may_view(kind) for kind in {type(part) for part in model.modules()})
+    return not any(_may_view(kind) for kind in {type(part) for part in model.modules()})  # type: ignore[arg-type]
 
 
 @cache
