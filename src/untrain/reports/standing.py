@@ -26,7 +26,7 @@ class InMargins:
 
     @property
     def words(self) -> str:
-        """The distance in a sentence; what is nearer or farther than is told apart is said to be."""
+        """The distance in a sentence; the nearest and farthest only as bounds."""
         less = "at most " if self.value <= LEAST else "at least " if self.value >= MOST else ""
         return f"{less}{formatting.significant(self.value)} times what is allowed in {self.name}"
 
