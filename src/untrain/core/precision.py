@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
+from functools import cache
 from typing import Literal, get_args
 
 import torch
@@ -13,6 +17,7 @@ from torch import Tensor, nn
 from untrain.core.errors import BadInput, suggest
 
 Precision = Literal["float32", "bfloat16"]
+VIEW = re.compile(r"\.view(_as)?\(")
 HALF = (torch.float16, torch.bfloat16)
 _precision: ContextVar[Precision] = ContextVar("precision", default="float32")
 _compile: ContextVar[bool] = ContextVar("compile", default=False)
@@ -86,11 +91,11 @@ def autocast(device: torch.device) -> AbstractContextManager[object]:
 def channels_last(model: nn.Module) -> Iterator[None]:
     """Lay weights of two-dimensional convolutions out channels last within the block, as their kernels prefer, and then as before.
 
-    Results differ from those of the other layout by rounding alone.
+    Results differ from those of the other layout by rounding alone. A model that may take a view of what they give is left.
     """
     turned = [
         p
-        for part in model.modules()
+        for part in (model.modules() if takes_channels_last(model) else ())
         if isinstance(part, nn.Conv2d)
         for p in part.parameters(recurse=False)
         if p.ndim == 4
@@ -103,6 +108,28 @@ def channels_last(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         _turn(turned, torch.contiguous_format)
+
+
+def takes_channels_last(model: nn.Module) -> bool:
+    """Return whether a model surely takes images of either layout: no code of its own says ``view``, which needs channels first.
+
+    >>> takes_channels_last(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten()))
+    True
+    """
+    return not any(_may_view(kind) for kind in {type(part) for part in model.modules()})  # type: ignore[arg-type]
+
+
+@cache
+def _may_view(kind: type) -> bool:
+    """Return whether the file of a class, or the class where there is no file, has a view of a tensor, or cannot be read."""
+    if kind.__module__.startswith(("torch.fx.", "torch.jit.")):
+        return True  # traced code of any model
+    if kind.__module__.partition(".")[0] in ("torch", "untrain"):
+        return False
+    for place in (sys.modules.get(kind.__module__), kind):
+        with suppress(OSError, TypeError):
+            return bool(VIEW.search(inspect.getsource(place)))  # type: ignore[arg-type]
+    return True
 
 
 def channel_last(images: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import nn
 
 from untrain.core.errors import ModelError, NotFinite
 from untrain.core.out_of_memory import in_halves
-from untrain.core.precision import channel_last, channels_last
+from untrain.core.precision import channel_last, channels_last, takes_channels_last
 from untrain.data.batching import in_order
 from untrain.data.examples import Batch, Examples, batch_of
 from untrain.models.tasks.base import Signal, Task
@@ -31,14 +31,15 @@ def predict(model: nn.Module, examples: Examples, task: Task, batch: int | None 
         NotFinite: an output is NaN or infinite.
     """
     modes = [(part, part.training) for part in model.modules()]
-    device = next(model.parameters()).device
+    device, turned = next(model.parameters()).device, takes_channels_last(model)
     model.eval()
 
     def ask(size: int) -> dict[str, Array]:
         arrays: dict[str, Array] = {}
         for rows in in_order(len(examples), size):
             drawn = batch_of(examples, rows, device)
-            drawn = Batch({**drawn.fields, next(iter(drawn.fields)): channel_last(drawn.x)}, drawn.rows)
+            if turned:
+                drawn = Batch({**drawn.fields, next(iter(drawn.fields)): channel_last(drawn.x)}, drawn.rows)
             for name, value in task.store(task.forward(model, drawn), drawn).items():
                 part = value.float().cpu().numpy()
                 if rows[0] == 0:

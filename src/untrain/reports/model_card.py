@@ -79,8 +79,8 @@ def _share(side: Document) -> str:
 def _evidence(document: Document) -> Iterator[str]:
     audit, alike = document.get("audit"), document["after"]["alike"]
     if alike and alike.get("met") is False and not document["method"].startswith("Retrain"):
-        unlike = "The new model does not see the forgotten examples as one that never saw them would"
-        yield from (f"{unlike}: the chance above is far from its aim.", "")
+        unlike = "The new model may not see the forgotten examples as one that never saw them would"
+        yield from (f"{unlike}: the chance above is off its aim by more than a standard error.", "")
     if not audit:
         yield "Intervals are 95 %. Nothing here compares with models trained without these examples: it proves no forgetting."
         return

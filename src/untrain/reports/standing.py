@@ -26,8 +26,9 @@ class InMargins:
 
     @property
     def words(self) -> str:
-        """The distance in a sentence."""
-        return f"{formatting.significant(self.value)} times what is allowed in {self.name}"
+        """The distance in a sentence; the nearest and farthest only as bounds."""
+        less = "at most " if self.value <= LEAST else "at least " if self.value >= MOST else ""
+        return f"{less}{formatting.significant(self.value)} times what is allowed in {self.name}"
 
 
 def farthest(row: Row) -> InMargins | None:

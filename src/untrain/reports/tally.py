@@ -75,7 +75,8 @@ def least_bad(document: Mapping[str, Any]) -> str:
     if best is None or away is None:
         return ""
     label = formatting.lettered([row["method"] for row in document["results"]])[best["method"]]
-    says, cost = str(best["verdict"]["outcome"]).partition(":")[0], formatting.share(standing.share_of(best))
+    outcome, cost = str(best["verdict"]["outcome"]), formatting.share(standing.share_of(best))
+    says = f"{outcome}, so not shown to fail" if outcome == OPEN else outcome.partition(":")[0]
     return f"The least bad of what costs less than retraining is {label} ({says}, {cost} of the cost): an estimated {away.words}."
 
 

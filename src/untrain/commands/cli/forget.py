@@ -56,9 +56,9 @@ def _alike(before: dict[str, Any] | None, after: dict[str, Any] | None, classes:
     elif before["met"]:
         met += ", and by the old model too, so that this says nothing about the method"
     elif retrained and not after["met"]:
-        met += ", though this model never saw them, so that it is the aim that is off"
+        met += ", though this model never saw them: the aim is off, or it is chance"
     unseen = "unseen ones of their classes" if classes else "unseen ones"
-    by = "taken for granted" if after["granted"] else "by a model that never saw them"
+    by = "taken for granted" if after["granted"] else "expected of a model that never saw them"
     return (
         f"forgotten rows beside {unseen}: larger loss with chance {before['area']:.3f} before, {after['area']:.3f} after; "
         f"aim {after['aim']:.3f} ± {after['within']:.3f} ({by}): {met}"

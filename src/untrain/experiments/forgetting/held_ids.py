@@ -16,7 +16,7 @@ HELD = "such as forget=frame['id']"
 
 
 def in_order(forget: Any, data: Understood) -> Any:
-    """What is to be forgotten; of a mask with an index, as data frames have, in the order of the data.
+    """Put a mask with an index, as data frames have, in the order of the data, and refuse columns other than that of the ids.
 
     >>> from untrain.data.understood import understand
     >>> in_order([3, 5], understand(([[0.0], [1.0]], [0, 1])))
