@@ -210,7 +210,7 @@ def test_an_audit_joins_the_certificate(done, tmp_path):
     body = certificate(service, "R00001")
     assert body["audit"]["scores"]["klom"] == {key: value for key, value in score.items() if key != "more"}
     assert body["files"]["ids"]["sha256"] == list_digest(["u1", "u2"])  # of the certificate before: the list itself is gone
-    assert "An audit compared it with 8 models that were trained without these rows (1 scores below)" in body["conclusion"]
+    assert "An audit compared it with 8 models that were trained without these rows (1 score below)" in body["conclusion"]
     assert service.ledger.check() == []
     publisher(service, no_word)(service, "R00001")
     assert "klom" in (service.certificates / "R00001.html").read_text()
@@ -237,12 +237,17 @@ def test_an_audit_that_the_run_made_itself_joins_the_certificate(tmp_path):
     assert service.ledger.request("R00001")["state"] == "audited"
     body = certificate(service, "R00001")
     assert (
-        "An audit compared it with 19 models that were trained without these rows, by python train.py (1 scores below). "
+        "An audit compared it with 19 models that were trained without these rows, by python train.py (1 score below). "
         "Finetune: passes. No attack gains."
     ) in body["conclusion"]
     assert body["audit"]["scores"]["forget_accuracy"]["high"] == 0.75
     assert "u1" not in json.dumps(body)
-    assert "forget_accuracy" in (service.certificates / "R00001.html").read_text()
+    page = (service.certificates / "R00001.html").read_text()
+    assert "forget_accuracy" in page
+    shown, folded = page[: page.index("All facts of the run")], page[page.index("All facts of the run") :]
+    assert "<dt>Method</dt><dd>" in shown
+    assert "guard" not in shown
+    assert "method" in folded
     assert service.ledger.check() == []
 
 

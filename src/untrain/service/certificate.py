@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from untrain.core.errors import DataError, RequestError
+from untrain.reports.formatting import counted
 from untrain.runtime.database import Row
 from untrain.service import spool
 from untrain.service.audits import audit_of
@@ -133,7 +134,7 @@ def audited(audit: Mapping[str, Any]) -> list[str]:
     count = audit.get("oracles")
     many = "one model that was" if count == 1 else f"{count} models that were" if count else "models that were"
     by = f", by {audit['trained_by']}" if audit.get("trained_by") else ""
-    found = [f"An audit compared it with {many} trained without these rows{by} ({len(audit['scores'])} scores below)."]
+    found = [f"An audit compared it with {many} trained without these rows{by} ({counted(len(audit['scores']), 'score')} below)."]
     found += [f"How the first model was trained is a guess: {audit['assumed'].rstrip('.')}."] if audit.get("assumed") else []
     return found + ([audit["verdict"]] if audit["verdict"] else [])
 

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from untrain.core.escapes import printable
-from untrain.reports.formatting import moment
+from untrain.reports.html.certificate_facts import all_facts, before_and_after, in_short, lines, shown
 from untrain.reports.html.page import environment, shipped
 
 FILES = {"model_before": "Model before", "model_after": "Model after", "data": "Data", "ids": "List of ids"}
-SHOWN = ("method", "why", "seed", "budget", "versions", "cost", "share", "guard", "before", "after", "aim", "measured_on", "plan",
-         "model", "valid", "accepted_damage")  # fmt: skip
 
 
 def certificate_page(certificate: Mapping[str, Any], signer: str, file: str, text: str) -> str:
@@ -25,9 +23,9 @@ def certificate_page(certificate: Mapping[str, Any], signer: str, file: str, tex
     """
     certificate = visible(certificate)
     run = certificate["run"]
-    facts = [(f"{name} {key}".strip(), value) for name in SHOWN if name in run for key, value in lines(run[name])]
     return environment().get_template("certificate.html").render(
-        certificate=certificate, signer=signer, file=file, text=printable(text), names=FILES, facts=facts, run=run,
+        certificate=certificate, signer=signer, file=file, text=printable(text), names=FILES, short=in_short(run),
+        sides=before_and_after(run), facts=all_facts(run), run=run,
         notes=[*texts(run.get("notes")), *texts(run.get("method_notes"))], theorem=lines(certificate["theorem"] or {}),
         scores=scores(certificate["audit"]), style=shipped("colours.css") + shipped("style.css"),
     )  # fmt: skip
@@ -45,34 +43,6 @@ def visible(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {printable(str(key)): visible(each) for key, each in value.items()}
     return [visible(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def lines(value: Any, name: str = "") -> list[tuple[str, str]]:
-    """A nested document as pairs of a name and a text.
-
-    >>> lines({"cost": {"seconds": 1.5}, "kind": "a"})
-    [('cost seconds', '1.5'), ('kind', 'a')]
-    """
-    if isinstance(value, Mapping):
-        return [pair for key, each in value.items() for pair in lines(each, f"{name} {key}".strip())]
-    if isinstance(value, list | tuple):
-        return [(name, ", ".join(shown(each) for each in value))] if value else []
-    return [(name, shown(value))]
-
-
-def shown(value: Any) -> str:
-    """A value as a page shows it.
-
-    >>> shown(0.123456789), shown(True), shown(None)
-    ('0.1235', 'yes', 'not known')
-    """
-    if value is None:
-        return "not known"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return moment(str(value))
 
 
 def scores(audit: Mapping[str, Any] | None) -> list[tuple[str, str, str, str, str]]:

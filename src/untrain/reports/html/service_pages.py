@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from untrain.reports.formatting import file_name
-from untrain.reports.html.certificate_page import lines, scores, visible
-from untrain.reports.html.certificate_page import shown as as_text
+from untrain.reports.html.certificate_facts import lines
+from untrain.reports.html.certificate_facts import shown as as_text
+from untrain.reports.html.certificate_page import scores, visible
 from untrain.reports.html.page import environment, shipped
 from untrain.reports.html.review_page import cards, lead
 
