@@ -1,4 +1,4 @@
-"""What a certificate says of a run: in short, before and after side by side, and all else."""
+"""Facts of a run on the page of its certificate: in short, before and after side by side, and all of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNLIKE = "Chance that a forgotten row has a larger loss than an unseen one"
 
 
 def in_short(run: Mapping[str, Any]) -> Pairs:
-    """What was done and what it cost, for a reader in a hurry; what is not known is left out.
+    """Method, cost and size in a few lines; facts that are not known are left out.
 
     >>> in_short({"method": "Retrain()", "share": 1.0, "cost": {"seconds": 5.2}, "plan": {"rows": 4, "of": 900}})
     [('Method', 'Retrain()'), ('Rows forgotten', '4 of 900'), ('Cost', '100 % of training again, 5.2 s')]
@@ -59,7 +59,7 @@ def _aim(alike: Mapping[str, Any]) -> str:
 
 
 def all_facts(run: Mapping[str, Any]) -> Pairs:
-    """All that the signed document says of the run."""
+    """Every fact of the run that the signed document has, by name."""
     return [(f"{name} {key}".strip(), value) for name in SHOWN if name in run for key, value in lines(run[name]) if value]
 
 
