@@ -50,7 +50,9 @@ def test_the_least_bad_is_said_with_cost_and_distance_unless_something_cheaper_p
         "The least bad of what costs less than retraining is A (fails, 34\N{NO-BREAK SPACE}% of the cost): an estimated 2.32 times "
         "what is allowed in loss on the forget set."
     )
-    assert "B (open, so not shown to fail)" in least_bad({"results": [fails, tried("B", "open", 0.9, 20.0)]})
+    assert "B (open, so not shown to fail, 90\N{NO-BREAK SPACE}% of the cost)" in least_bad(
+        {"results": [fails, tried("B", "open", 0.9, 20.0)]}
+    )
     assert least_bad({"results": [fails, tried("B", "passes", 0.9)]}) == ""
     assert least_bad({"results": [tried("A", FAILS, 0.3, None), tried("Nothing", FAILS, 0.0)]}) == ""
 
