@@ -366,9 +366,10 @@ def test_no_number_beside_a_point_lies_on_another(tmp_path, chromium, width):
     file = tmp_path / "chart.html"
     narrow = "if (document.getElementById('place').clientWidth < 640) f.layout.annotations = f.narrow;"
     script = f"const f = {figure}; {narrow} Plotly.newPlot('place', f.data, f.layout, {{responsive: true}});"
-    place = '<div id="place" style="max-width: 67rem; margin: 0 1.5rem"></div>'  # as on a page
+    place = f'<div id="place" style="max-width: 67rem; margin: 0 1.5rem; height: {chart.height}px"></div>'  # as on a page
     file.write_text(
-        f"<meta name='viewport' content='width=device-width'><script>{plotly.source()}</script>{place}<script>{script}</script>",
+        "<!doctype html><meta name='viewport' content='width=device-width'>"
+        f"<script>{plotly.source()}</script>{place}<script>{script}</script>",
         encoding="utf-8",
     )
     chromium.open(file, width)
@@ -379,3 +380,15 @@ def test_no_number_beside_a_point_lies_on_another(tmp_path, chromium, width):
     assert len(boxes) == len(chart.labels if width > 640 else chart.narrow) > (20 if width > 640 else 5)
     meet = [(a, b) for a, b in combinations(boxes, 2) if a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]]
     assert meet == []
+
+
+@pytest.mark.browser
+def test_charts_keep_their_height_when_the_window_is_another(report, chromium):
+    heights = "[...document.querySelectorAll('.chart')].filter(c => c._fullLayout).map(c => [c.clientHeight, c._fullLayout.height])"
+    chromium.open(report, 1280)
+    first = chromium.run(heights)
+    assert len(first) > 5
+    for width in (390, 800, 1280):
+        chromium.ask("Emulation.setDeviceMetricsOverride", width=width, height=700, deviceScaleFactor=1, mobile=False)
+        chromium.run("new Promise(done => setTimeout(done, 1000))")
+        assert chromium.run(heights) == first

@@ -29,6 +29,7 @@
     const small = place.clientWidth < NARROW;
     place.dataset.small = small;
     if (narrow && small) layout.annotations = narrow;
+    place.style.height = `${layout.height}px`; // in a window of another size Plotly asks its place for it
     Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
     saver(place);
     fitted.observe(place);
