@@ -47,8 +47,8 @@ def test_a_control_leads_alone_and_what_did_not_run_never(tried):
 def test_the_least_bad_is_said_with_cost_and_distance_unless_something_cheaper_passes(tried):
     fails, dear = tried("A", FAILS, 0.338, 2.32), tried("B", "passes", 1.2)
     assert least_bad({"results": [fails, dear]}) == (
-        "The least bad of what costs less than retraining is A (fails, 34\N{NO-BREAK SPACE}% of the cost): an estimated 2.32 times "
-        "what is allowed in loss on the forget set."
+        "The least bad of what costs less than retraining, by distance, is A (fails, 34\N{NO-BREAK SPACE}% of the cost): an "
+        "estimated 2.32 times what is allowed in loss on the forget set."
     )
     assert "B (open, so not shown to fail, 90\N{NO-BREAK SPACE}% of the cost)" in least_bad(
         {"results": [fails, tried("B", "open", 0.9, 20.0)]}

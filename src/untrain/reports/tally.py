@@ -7,7 +7,7 @@ from typing import Any
 
 from untrain.evaluation.protocols.outcome import DAMAGED, HIDES, OPEN, PASSES, REMEMBERS
 from untrain.evaluation.protocols.outcome_wording import listed
-from untrain.reports import formatting, standing
+from untrain.reports import formatting, standing, verdict_marks
 
 Row = Mapping[str, Any]
 MOST = 30  # words of the sentence
@@ -77,7 +77,9 @@ def least_bad(document: Mapping[str, Any]) -> str:
     label = formatting.lettered([row["method"] for row in document["results"]])[best["method"]]
     outcome, cost = str(best["verdict"]["outcome"]), formatting.share(standing.share_of(best))
     says = f"{outcome}, so not shown to fail" if outcome == OPEN else outcome.partition(":")[0]
-    return f"The least bad of what costs less than retraining is {label} ({says}, {cost} of the cost): an estimated {away.words}."
+    found = f"The least bad of what costs less than retraining, by distance, is {label} ({says}, {cost} of the cost)"
+    reason = verdict_marks.reason(best) if outcome != OPEN and best["verdict"]["because"] else ""
+    return f"{found}: an estimated {away.words}. {reason}".strip()
 
 
 def contenders(rows: Sequence[Row]) -> list[Row]:

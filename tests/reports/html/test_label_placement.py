@@ -120,3 +120,13 @@ def test_labels_keep_clear_of_upright_lines_unless_a_point_would_lose_its_own():
     assert free[0].right > 0, "which is where the line would be"
     everywhere = [(float(x), 0.0, 100.0) for x in range(0, 101, 2)]
     assert len(beside([50.0, 20.0], [50.0, 50.0], ["a name", "b"], axis, axis, 460, sizes, everywhere)) == 2
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_label_beside_its_point_is_nearer_to_it_than_to_others(seed):
+    # In 175 of 300 such crowds one stood by another point before.
+    points = np.random.default_rng(seed).normal(size=(4, 2)) * [12.0, 12.0] + [150.0, 100.0]
+    for one in labels(points[None], list("ABCD"), np.array([[300.0, 200.0]])):
+        if not one.line and ", " not in one.text:
+            middle, half = points[one.point] + [one.right, one.up], np.asarray(text_size(one.text)) / 2
+            assert np.maximum(np.abs(points - middle) - half, 0).max(1).argmin() == one.point

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ ROW, LENGTH = 6, 24  # names in a line of a label, and its characters where ther
 MARKER = 5.0  # half the side of what a point covers, in pixels
 NEAR = 8.0  # pixels between points that look like one
 GAP = 11.0  # pixels between the middle of a point and a label beside it
+NEARER = 3.0  # pixels by which a label beside its point is farther from all others, so that it is read as that point's
 # Whiskers leave no room above and below.
 DIRECTIONS = ((1.0, 0.0), (-1.0, 0.0), (0.7, 0.7), (0.7, -0.7), (-0.7, 0.7), (-0.7, -0.7))
 THICK = 5.0  # half the width of an upright line in pixels
@@ -137,23 +139,38 @@ def _place(
         text = ",\n".join(map(", ".join, lines_of(names)))
         half = np.asarray(text_size(text)) / 2
         near = _beside(half)
-        free = _free(near, point, half, centres, halves, rooms)
-        far = not len(free) and len(groups) > 1
-        if far:
-            free = _free(_afar(half), point, half, centres, halves, rooms)
-            if not len(free):
-                break
-            # A line begins among its point's neighbours; those farther off it should not cross, nor labels.
-            away = np.linalg.norm(centres - point, axis=2).min(0) > 2 * NEAR
-            others = np.flatnonzero(away | (np.arange(halves.shape[1]) >= n))
-            lines = (o for o in free[:TRIES] if not _covered(point + ALONG * o, 0.0, centres[:, others], halves[:, others]).any())
-            offset = next(lines, free[0])
-        else:
-            offset = free[0] if len(free) else near[0]
+        others = np.setdiff1d(np.arange(len(texts)), group)  # of the points
+        wide = np.array(halves)
+        wide[:, others] = GAP + NEARER
+        free, tight, far = _free(near, point, half, centres, wide, rooms), near, False
+        if not len(free):
+            # A line should cross nothing. Where it must, a point close by shares its label; else the line may cross neighbours.
+            afar = _free(_afar(half), point, half, centres, halves, rooms) if len(groups) > 1 else near[:0]
+            apart = np.linalg.norm(centres - point, axis=2)
+            away, close = apart.min(0) > 2 * NEAR, bool((apart[:, others].max(0) < 2 * NEAR).any())
+            away[n:] = True
+            beyond = away | np.isin(np.arange(len(away)), others)
+            ways = [_uncrossed(afar, point, centres[:, beyond], halves[:, beyond])]
+            if not (close and len(groups) > 1):
+                ways += [_uncrossed(afar, point, centres[:, away], halves[:, away])]
+                ways += [tight := _free(near, point, half, centres, halves, rooms), afar]
+            free = next((some for some in ways if len(some)), near if len(groups) == 1 else near[:0])
+            far = len(free) > 0 and free is not near and free is not tight
+        if not len(free):
+            break
+        offset = free[0]
         placed.append(Placed(text, group[0], float(offset[0]), float(offset[1]), far))
-        centres = np.concatenate([centres, point + offset], axis=1)
-        halves = np.concatenate([halves, np.broadcast_to(half, (len(views), 1, 2))], axis=1)
+        drawn = point + ALONG * offset if far else point[:, :0]  # no later label lies on this line
+        centres = np.concatenate([centres, point + offset, drawn], axis=1)
+        sizes_of = np.concatenate([half[None], np.zeros((drawn.shape[1], 2))])
+        halves = np.concatenate([halves, np.broadcast_to(sizes_of, (len(views), *sizes_of.shape))], axis=1)
     return placed
+
+
+def _uncrossed(offsets: Array, point: Array, centres: Array, halves: Array) -> Array:
+    """The first of some offsets, a few of which are tried, to which a line crosses no box, (1, 2); none, (0, 2)."""
+    lines = (o for o in offsets[:TRIES] if not _covered(point + ALONG * o, 0.0, centres, halves).any())
+    return np.array(list(islice(lines, 1))).reshape(-1, 2)
 
 
 def lines_of(names: Sequence[str]) -> list[list[str]]:
