@@ -168,7 +168,7 @@ def _place(
 
 
 def _uncrossed(offsets: Array, point: Array, centres: Array, halves: Array) -> Array:
-    """The first of some offsets, a few of which are tried, to which a line crosses no box, (1, 2); none, (0, 2)."""
+    """The first of a few offsets whose line crosses no box, (1, 2), or none, (0, 2)."""
     lines = (o for o in offsets[:TRIES] if not _covered(point + ALONG * o, 0.0, centres, halves).any())
     return np.array(list(islice(lines, 1))).reshape(-1, 2)
 
