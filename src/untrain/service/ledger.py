@@ -218,7 +218,7 @@ def _request(tables: Transaction, name: str) -> Row:
     rows = tables.rows("requests", {"id": name})
     if not rows:
         known = [row["id"] for row in tables.rows("requests", order=("id",), limit=3, last=True)]
-        there = f"the last ones are {', '.join(known)}" if known else "there is none yet: untrain request add FILE"
+        there = f"the last ones are {', '.join(map(str, known))}" if known else "there is none yet: untrain request add FILE"
         raise RequestError(f"there is no request {name!r}; {there}")
     return rows[0]
 
@@ -240,14 +240,18 @@ def current(tables: Transaction) -> Row:
 
     Raises:
         RequestError: there is none yet.
+        StoreError: somebody changed its name or number to something else than a text or a number.
     """
     runs = tables.rows("batches", {"state": "done"}, ("number",), limit=1, last=True)
-    if runs:
-        return {"checkpoint": runs[0]["checkpoint"], "sha256": runs[0]["after"], "number": runs[0]["number"]}
     start = tables.rows("start")
-    if not start:
+    if not (runs or start):
         raise RequestError("this ledger has no checkpoint to begin from: untrain request init names one")
-    return {"checkpoint": start[0]["checkpoint"], "sha256": start[0]["sha256"], "number": 0}
+    name, digest, number = (
+        (runs[0][each] for each in ("checkpoint", "after", "number")) if runs else (start[0]["checkpoint"], start[0]["sha256"], 0)
+    )
+    if not (isinstance(name, str) and isinstance(digest, str) and isinstance(number, int)):
+        raise StoreError("the current checkpoint of this ledger was changed: its name or number cannot be read")
+    return {"checkpoint": name, "sha256": digest, "number": number}
 
 
 def new_name() -> str:
