@@ -96,7 +96,7 @@ def kill_workers(folder, workers, kills, pause, seed=0):
         while len(alive) < workers and open_service(folder).ledger.requests("approved", "running"):
             alive.append(FORK.Process(target=work, args=(folder, pause)))
             alive[-1].start()
-        time.sleep(pause * 2 * rng.random())
+        time.sleep(pause * 1.5 * rng.random())
         if killed < kills and alive:
             one = rng.choice(alive)
             one.kill()
