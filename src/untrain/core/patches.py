@@ -123,8 +123,8 @@ class Bindings:
             names, values = self.state[part].tolist(), self.state[count : 2 * count][part].tolist()
             if not (_alike(list(space), names) and _alike(list(space.values()), values)):
                 changes += _differences(owner, dict(zip(names, values, strict=True)), dict(space))
-        codes = self.state[2 * count :].reshape(len(_PARTS), -1).tolist() if functions else ()
-        for attribute, each in zip(_PARTS, codes, strict=False):
+        codes = self.state[2 * count :].reshape(len(_PARTS), -1).tolist()
+        for attribute, each in zip(_PARTS, codes, strict=True) if functions else ():
             pairs = zip(self.watch.functions, each, strict=True)
             changes += [Patch(f, attribute, was) for f, was in pairs if getattr(f, attribute) is not was]
         return [change for change in changes if not _by_a_library(change, newcomers)]

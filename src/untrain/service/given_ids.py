@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ import torch
 from untrain.core.errors import RequestError
 from untrain.core.metering import metered
 from untrain.core.paths import user_path
-from untrain.core.work_files import scratch
 from untrain.data.column_roles import LABELS, OWNERS, DataChoices
 from untrain.data.examples import Examples
 from untrain.data.id_index import IdIndex
@@ -23,8 +21,7 @@ from untrain.data.keyed import id_column, ids_like, ids_with
 from untrain.data.readers.row_stream import headings, is_too_large
 from untrain.data.readers.table_files import files_beside
 from untrain.data.understood import Understood, understand
-from untrain.experiments.forgetting.requests import GivenRequest, cells_of, draw, refuse_several
-from untrain.runtime.progress import asking
+from untrain.experiments.forgetting.requests import GivenRequest, cells_of, draw, refuse_several, standard_input
 from untrain.service.canonical import digest_at
 from untrain.service.settings import Settings
 
@@ -119,10 +116,7 @@ def _looked_up(asked: dict[str, Any], settings: Settings) -> tuple[list[object],
     if asked.get("where") or (isinstance(forget, str) and re.match(r"\s*[\w.]+\(", forget)):
         raise RequestError(f"{file} is too large for memory: ids, owners and classes can be looked up, rules cannot; list ids")
     if isinstance(forget, str) and forget == "-":
-        with scratch("ids") as folder:
-            listed = folder / "standard-input.csv"
-            with asking():
-                listed.write_bytes(sys.stdin.buffer.read())
+        with standard_input() as listed:
             try:
                 return _looked_up({**asked, "forget": str(listed)}, settings)
             except RequestError as error:

@@ -243,12 +243,12 @@ def current(tables: Transaction) -> Row:
         StoreError: somebody changed its name or number to something else than a text or a number.
     """
     runs = tables.rows("batches", {"state": "done"}, ("number",), limit=1, last=True)
-    start = tables.rows("start")
-    if not (runs or start):
+    if runs:
+        name, digest, number = (runs[0][each] for each in ("checkpoint", "after", "number"))
+    elif start := tables.rows("start"):
+        name, digest, number = start[0]["checkpoint"], start[0]["sha256"], 0
+    else:
         raise RequestError("this ledger has no checkpoint to begin from: untrain request init names one")
-    name, digest, number = (
-        (runs[0][each] for each in ("checkpoint", "after", "number")) if runs else (start[0]["checkpoint"], start[0]["sha256"], 0)
-    )
     if not (isinstance(name, str) and isinstance(digest, str) and isinstance(number, int)):
         raise StoreError("the current checkpoint of this ledger was changed: its name or number cannot be read")
     return {"checkpoint": name, "sha256": digest, "number": number}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -144,10 +145,7 @@ def _by_list(asked: GivenRequest, train: Examples) -> DrawnRequest:
     index = IdIndex(train.ids)
     how = Reading(column=asked.column, gone="report")
     if isinstance(forget, str) and forget == "-":
-        with scratch("ids") as folder:
-            file = folder / "standard-input.csv"
-            with asking():
-                file.write_bytes(sys.stdin.buffer.read())
+        with standard_input() as file:
             return _from_file(file, "standard input", index, how, asked, train)
     if isinstance(forget, str | Path):
         if _is_file(forget):
@@ -167,6 +165,16 @@ def _by_list(asked: GivenRequest, train: Examples) -> DrawnRequest:
     except RequestError as error:
         raise RequestError(f"{error}{_other_column(words, train)}") from None
     return _drawn(ids, words, "the request", index, asked, train, list(meter.notes), "")
+
+
+@contextmanager
+def standard_input() -> Iterator[Path]:
+    """Standard input as a file of ids, which is gone afterwards; whoever types it has the line of the terminal meanwhile."""
+    with scratch("ids") as folder:
+        file = folder / "standard-input.csv"
+        with asking():
+            file.write_bytes(sys.stdin.buffer.read())
+        yield file
 
 
 def _is_file(path: str | Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -138,33 +138,52 @@ def _place(
         point, names = views[:, group[0], None], [texts[at] for at in group]
         text = ",\n".join(map(", ".join, lines_of(names)))
         half = np.asarray(text_size(text)) / 2
-        near = _beside(half)
         others = np.setdiff1d(np.arange(len(texts)), group)  # of the points
-        wide = np.array(halves)
-        wide[:, others] = GAP + NEARER
-        free, tight, far = _free(near, point, half, centres, wide, rooms), near, False
-        if not len(free):
-            # A line should cross nothing. Where it must, a point close by shares its label; else the line may cross neighbours.
-            afar = _free(_afar(half), point, half, centres, halves, rooms) if len(groups) > 1 else near[:0]
-            apart = np.linalg.norm(centres - point, axis=2)
-            away, close = apart.min(0) > 2 * NEAR, bool((apart[:, others].max(0) < 2 * NEAR).any())
-            away[n:] = True
-            beyond = away | np.isin(np.arange(len(away)), others)
-            ways = [_uncrossed(afar, point, centres[:, beyond], halves[:, beyond])]
-            if not (close and len(groups) > 1):
-                ways += [_uncrossed(afar, point, centres[:, away], halves[:, away])]
-                ways += [tight := _free(near, point, half, centres, halves, rooms), afar]
-            free = next((some for some in ways if len(some)), near if len(groups) == 1 else near[:0])
-            far = len(free) > 0 and free is not near and free is not tight
-        if not len(free):
+        ways = _ways(half, point, centres, halves, rooms, others, n, len(groups) > 1)
+        chosen = next(((some[0], far) for some, far in ways if len(some)), None)
+        if chosen is None:
             break
-        offset = free[0]
+        offset, far = chosen
         placed.append(Placed(text, group[0], float(offset[0]), float(offset[1]), far))
         drawn = point + ALONG * offset if far else point[:, :0]  # no later label lies on this line
         centres = np.concatenate([centres, point + offset, drawn], axis=1)
         sizes_of = np.concatenate([half[None], np.zeros((drawn.shape[1], 2))])
         halves = np.concatenate([halves, np.broadcast_to(sizes_of, (len(views), *sizes_of.shape))], axis=1)
     return placed
+
+
+def _ways(
+    half: Array, point: Array, centres: Array, halves: Array, rooms: Array, others: Array, n: int, shared: bool
+) -> Iterator[tuple[Array, bool]]:
+    """Offsets of a label from its point, (k, 2), the best first, and whether a line leads there.
+
+    A line should cross nothing. Where it must, a point close by shares its label; else the line may cross neighbours.
+
+    Args:
+        half: half of the label's size.
+        point: in each view, (v, 1, 2).
+        centres: of the boxes that are taken: points, what is to be clear, labels and lines.
+        halves: of their sizes.
+        rooms: width and height of the plot in each view.
+        others: numbers of the points that have another label.
+        n: number of the boxes among which a line may begin.
+        shared: whether there is a point that could share the label.
+    """
+    near, wide = _beside(half), np.array(halves)
+    wide[:, others] = GAP + NEARER
+    yield _free(near, point, half, centres, wide, rooms), False
+    afar = near[:0]
+    if shared:
+        afar, apart = _free(_afar(half), point, half, centres, halves, rooms), np.linalg.norm(centres - point, axis=2)
+        away = apart.min(0) > 2 * NEAR
+        away[n:] = True
+        beyond = away | np.isin(np.arange(len(away)), others)
+        yield _uncrossed(afar, point, centres[:, beyond], halves[:, beyond]), True
+        if (apart[:, others].max(0) < 2 * NEAR).any():
+            return
+        yield _uncrossed(afar, point, centres[:, away], halves[:, away]), True
+    yield _free(near, point, half, centres, halves, rooms), False
+    yield (afar, True) if shared else (near, False)
 
 
 def _uncrossed(offsets: Array, point: Array, centres: Array, halves: Array) -> Array:
